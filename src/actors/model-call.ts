@@ -1,0 +1,153 @@
+import type { AnyEventObject } from 'xstate';
+import { callbackEffect } from '../host/index.ts';
+import { LIMITS } from '../machines/limits.ts';
+import type { ModelCallInput, ModelEvent } from '../machines/run-contract.ts';
+import type { PromptMessage } from '../machines/run-state.ts';
+import type { RunContent } from '../machines/turn.ts';
+import { ModelFailure } from '../models/contract.ts';
+import type { ModelContent, ModelMessage, ModelPart, ModelRequest, Provider } from '../models/contract.ts';
+import { toModelTools } from '../tools/index.ts';
+import type { Deps } from './deps.ts';
+import { tellProfile } from './models.ts';
+import type { RunOptions } from './run-options.ts';
+
+/** One model call: its parts, then its end, as events to the run. Its provider's health hears of the outcome. */
+export const createCallModel = (deps: Deps, options: RunOptions) =>
+  callbackEffect<AnyEventObject, ModelCallInput>(({ input, send, signal, fail }) => {
+    const call: Call = {
+      deps,
+      options,
+      input,
+      signal,
+      send: (event) => send({ ...event, attempt: input.attempt }),
+    };
+    converse(call)
+      .catch((error: unknown) => (signal.aborted ? undefined : reportFailure(call, error)))
+      .catch(fail);
+  });
+
+/** Without the attempt, which every event gets on its way out. */
+type Word = ModelEvent extends infer E ? (E extends ModelEvent ? Omit<E, 'attempt'> : never) : never;
+
+interface Call {
+  readonly deps: Deps;
+  readonly options: RunOptions;
+  readonly input: ModelCallInput;
+  readonly signal: AbortSignal;
+  send(event: Word): void;
+}
+
+async function converse(call: Call): Promise<void> {
+  const { deps, input, signal } = call;
+  const { provider: name } = input.candidate;
+  const provider = deps.providers.get(name) ?? unknownProvider(name);
+  const answer: Answer = { chars: 0, calls: 0, progressAt: 0, finish: undefined };
+  for await (const part of provider.stream(requestOf(call), signal)) {
+    if (signal.aborted) return;
+    take(call, answer, part);
+  }
+  if (signal.aborted) return;
+  const { finish } = answer;
+  if (!finish)
+    throw new ModelFailure({
+      class: 'interrupted',
+      message: 'the stream ended before the answer did',
+      where: name,
+    });
+  if (finish.reason === 'content-filter' && answer.chars === 0) {
+    throw new ModelFailure({
+      class: 'content_policy',
+      message: 'the provider withheld the answer',
+      where: name,
+    });
+  }
+  const atMs = deps.clock.now();
+  tellProfile(deps, name, { type: 'profile.succeeded', atMs });
+  if (finish.usage) call.send({ type: 'model.usage', usage: finish.usage, atMs });
+  call.send({ type: 'model.finished', reason: finish.reason, random: deps.random(), atMs });
+}
+
+function unknownProvider(name: string): Provider {
+  throw new ModelFailure({ class: 'not_found', message: `there is no provider "${name}"`, where: name });
+}
+
+interface Answer {
+  chars: number;
+  calls: number;
+  progressAt: number;
+  finish: Extract<ModelPart, { type: 'finish' }> | undefined;
+}
+
+function take(call: Call, answer: Answer, part: ModelPart): void {
+  const atMs = call.deps.clock.now();
+  switch (part.type) {
+    case 'text':
+      answer.chars += part.delta.length;
+      if (answer.chars > LIMITS.responseChars) throw tooLong(call, `${LIMITS.responseChars} characters`);
+      if (part.delta !== '') call.send({ type: 'model.text', delta: part.delta, atMs });
+      break;
+    case 'reasoning':
+      if (atMs - answer.progressAt < LIMITS.progressEveryMs) break;
+      answer.progressAt = atMs;
+      call.send({ type: 'model.progress', atMs });
+      break;
+    case 'tool-call': {
+      answer.calls += 1;
+      if (answer.calls > LIMITS.toolCallsPerResponse)
+        throw tooLong(call, `${LIMITS.toolCallsPerResponse} tool calls`);
+      const { toolCallId, toolName, input } = part;
+      call.send({ type: 'model.tool_call', toolCallId, toolName, input });
+      break;
+    }
+    case 'finish':
+      answer.finish = part;
+  }
+}
+
+const tooLong = ({ input }: Call, limit: string): ModelFailure =>
+  new ModelFailure({
+    class: 'format',
+    message: `the answer has more than ${limit}`,
+    where: input.candidate.provider,
+  });
+
+function reportFailure({ deps, input, send }: Call, error: unknown): void {
+  const known = error instanceof ModelFailure ? error : undefined;
+  const atMs = deps.clock.now();
+  const { class: failed, retryAfterMs } = known ?? { class: 'unknown' as const, retryAfterMs: undefined };
+  const message = error instanceof Error ? error.message : String(error);
+  tellProfile(deps, input.candidate.provider, { type: 'profile.failed', class: failed, retryAfterMs, atMs });
+  send({ type: 'model.failed', class: failed, retryAfterMs, message, random: deps.random(), atMs });
+}
+
+function requestOf({ input, options }: Call): ModelRequest {
+  const { run, candidate, history, messages, withTools } = input;
+  const { traceId, spanId } = run.message.trace;
+  return {
+    model: candidate.model,
+    messages: [...history, ...messages].map(toModelMessage),
+    tools: withTools ? toModelTools(options.tools(run.agentId)) : [],
+    idleMs: options.idleMs,
+    firstByteMs: options.firstByteMs,
+    traceparent: `00-${traceId}-${spanId}-01`,
+  };
+}
+
+const toModelMessage = ({ role, content }: PromptMessage): ModelMessage => ({
+  role,
+  content: content.map(toModelContent),
+});
+
+function toModelContent({
+  type,
+  text = '',
+  toolCallId = '',
+  toolName = '',
+  input,
+  output,
+  isError,
+}: RunContent): ModelContent {
+  if (type === 'text') return { type, text };
+  if (type === 'tool-call') return { type, toolCallId, toolName, input };
+  return { type, toolCallId, toolName, output, ...(isError === undefined ? {} : { isError }) };
+}

@@ -1,0 +1,89 @@
+/**
+ * A channel is one or more legs (inbound, outbound), each a supervised actor. What a leg does in the world stands
+ * behind this contract; when it lives, is probed, is restarted is the machine's affair.
+ */
+export interface Delivery {
+  /** Also the idempotency key towards the platform, where it takes one. */
+  readonly deliveryId: string;
+  readonly account: string;
+  readonly target: string;
+  readonly payload: unknown;
+}
+
+export type DeliveryOutcome =
+  | { readonly kind: 'sent'; readonly platformId?: string }
+  /** It may have arrived. Repeated only if the channel takes idempotency keys. */
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | {
+      readonly kind: 'failed';
+      readonly permanent: boolean;
+      readonly reason: string;
+      readonly retryAfterMs?: number;
+    };
+
+export interface ChannelMessage {
+  readonly account: string;
+  readonly platformId: string;
+  readonly target: string;
+  readonly text: string;
+  readonly sessionKey?: string;
+}
+
+export interface ChannelLeg {
+  readonly name: 'inbound' | 'outbound';
+  /** Resolves when the leg works. `lost` reports that it stopped working; it may be called once, at any later time. */
+  start(context: {
+    readonly signal: AbortSignal;
+    lost(reason: string): void;
+    receive(message: ChannelMessage): Promise<void>;
+  }): Promise<void>;
+  /** Evidence from this very leg that it works. */
+  probe?(signal: AbortSignal): Promise<void>;
+}
+
+export interface Channel {
+  readonly name: string;
+  readonly legs: readonly ChannelLeg[];
+  /** Does `deliveryId` make a repeated delivery harmless? */
+  readonly idempotentDelivery: boolean;
+  deliver(delivery: Delivery, signal: AbortSignal): Promise<DeliveryOutcome>;
+}
+
+export function defineChannel(channel: Channel): Channel {
+  return channel;
+}
+
+/** What a run says while it lives. `seq` rises by one per run. Deltas may be dropped for a slow reader; the end never is. */
+export type RunSignal = {
+  readonly runId: string;
+  readonly sessionKey: string;
+  readonly seq: number;
+  readonly ts: number;
+} & (
+  | { readonly kind: 'started'; readonly startedAt: number }
+  | { readonly kind: 'text'; readonly text: string; readonly delta: string }
+  | {
+      readonly kind: 'tool-started';
+      readonly toolCallId: string;
+      readonly toolName: string;
+      readonly input: unknown;
+    }
+  | {
+      readonly kind: 'tool-ended';
+      readonly toolCallId: string;
+      readonly toolName: string;
+      readonly output: unknown;
+      readonly isError: boolean;
+    }
+  /** The turn is thrown away and begun anew (a crash, a retry): text so far is void. */
+  | { readonly kind: 'restarted'; readonly reason: string }
+  | {
+      readonly kind: 'ended';
+      readonly status: 'ok' | 'error' | 'aborted';
+      readonly text: string;
+      readonly endedAt: number;
+      readonly usage?: object;
+      readonly stopReason?: string;
+      readonly error?: { readonly code: string; readonly message: string };
+    }
+);

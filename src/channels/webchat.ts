@@ -1,0 +1,112 @@
+import { normalizeError } from '../errors.ts';
+import type { NormalError } from '../errors.ts';
+import { defineChannel } from './contract.ts';
+import type { Channel, ChannelLeg, RunSignal } from './contract.ts';
+
+/**
+ * The WebSocket chat as a channel. What runs say goes out through the outbound leg; the inbound leg says whether
+ * the server may take messages. For a connected client the transcript is the delivery, so nothing of it is lost
+ * when a signal is.
+ */
+export interface Webchat {
+  readonly channel: Channel;
+  /** Never throws. While the way out is down, starts and ends are kept and deltas dropped. */
+  publish(signal: RunSignal): void;
+  /** Returns a remover. A listener that throws is counted; the others hear the signal all the same. */
+  attach(listener: (signal: RunSignal) => void): () => void;
+  /** The inbound leg is up: the server may offer messages. */
+  readonly accepting: boolean;
+  readonly stats: WebchatStats;
+}
+
+export interface WebchatStats {
+  readonly kept: number;
+  readonly dropped: number;
+  readonly failedListeners: number;
+  readonly lastError: NormalError | undefined;
+}
+
+export function createWebchat(options: { readonly name?: string; readonly keep?: number } = {}): Webchat {
+  const { name = 'webchat', keep = 1_000 } = options;
+  const listeners = new Set<(signal: RunSignal) => void>();
+  const inbound = flag('inbound');
+  const kept: RunSignal[] = [];
+  let [dropped, failedListeners] = [0, 0];
+  let lastError: NormalError | undefined;
+
+  const tell = (listener: (signal: RunSignal) => void, signal: RunSignal): void => {
+    try {
+      listener(signal);
+    } catch (error) {
+      failedListeners += 1;
+      lastError = normalizeError(error);
+    }
+  };
+  const send = (signal: RunSignal): void => {
+    for (const listener of [...listeners]) tell(listener, signal);
+  };
+  const hold = (signal: RunSignal): void => {
+    if (isProgress(signal)) {
+      dropped += 1;
+      return;
+    }
+    kept.push(signal);
+    if (kept.length <= keep) return;
+    kept.shift();
+    dropped += 1;
+  };
+  const outbound = flag('outbound', () => {
+    for (const signal of kept.splice(0)) send(signal);
+  });
+
+  return {
+    channel: defineChannel({
+      name,
+      legs: [inbound.leg, outbound.leg],
+      idempotentDelivery: true,
+      // A client reads the transcript when it connects; there is nothing to push to one that is away.
+      deliver: async () => ({ kind: 'sent' }),
+    }),
+    publish: (signal) => (outbound.up ? send(signal) : hold(signal)),
+    attach(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    get accepting() {
+      return inbound.up;
+    },
+    get stats() {
+      return { kept: kept.length, dropped, failedListeners, lastError };
+    },
+  };
+}
+
+/** What a later signal of the same run says again. Starts and ends are said once. */
+const isProgress = (signal: RunSignal): boolean => signal.kind !== 'started' && signal.kind !== 'ended';
+
+interface Flag {
+  readonly leg: ChannelLeg;
+  readonly up: boolean;
+}
+
+/** A leg whose whole state is whether its newest attempt lives. */
+function flag(name: ChannelLeg['name'], onUp?: () => void): Flag {
+  let current: object | undefined;
+  const leg: ChannelLeg = {
+    name,
+    async start({ signal }) {
+      if (signal.aborted) return;
+      current = signal;
+      signal.addEventListener('abort', () => {
+        if (current === signal) current = undefined;
+      });
+      onUp?.();
+    },
+  };
+  return {
+    leg,
+    get up() {
+      return current !== undefined;
+    },
+  };
+}

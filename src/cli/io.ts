@@ -1,0 +1,33 @@
+import type { Terminal } from './render/screen.ts';
+
+/** What a command writes to. Handed in, so that a test can read it. */
+export interface Output extends Terminal {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+}
+
+export function processIo(): Io {
+  // `coppice tree | head` closes the pipe: nobody reads any more, so nothing is left to do or to report.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', onStreamError);
+  return { stdout: process.stdout, stderr: process.stderr, env: process.env };
+}
+
+function onStreamError(error: NodeJS.ErrnoException): void {
+  // EIO: the terminal was closed. A gateway lives on without one; a command ends when it is done.
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+}
+
+/** One JSON document: indented for a person, in one line for a program. */
+export function writeJson(output: Output, document: unknown): void {
+  output.write(`${JSON.stringify(document, null, output.isTTY ? 2 : undefined)}\n`);
+}
+
+export function writeLines(output: Output, lines: readonly string[]): void {
+  output.write(`${lines.join('\n')}\n`);
+}

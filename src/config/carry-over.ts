@@ -1,0 +1,74 @@
+import type { Warning } from './problem.ts';
+import { get, put, without } from './raw.ts';
+import type { Raw } from './raw.ts';
+
+/** Keys of the field's best-known gateway that have another place here. */
+const MOVED: readonly (readonly [from: string, to: string])[] = [
+  ['agents.defaults.tools.loopDetection', 'tools.loopDetection'],
+  ['agents.defaults.sandbox', 'tools.sandbox'],
+];
+
+/** Puts carried-over keys where they belong here. What stands in the new place already wins. */
+export function carryOver(file: Raw): {
+  readonly raw: Raw;
+  readonly warnings: readonly Warning[];
+  readonly moved: ReadonlyMap<string, string>;
+} {
+  let raw = file;
+  const warnings: Warning[] = [];
+  const moved = new Map<string, string>();
+  for (const [from, to] of MOVED) {
+    const value = get(raw, from.split('.'));
+    if (value === undefined) continue;
+    raw = without(raw, from.split('.'));
+    if (get(raw, to.split('.')) === undefined) {
+      raw = put(raw, to.split('.'), value);
+      moved.set(to, from);
+      warnings.push({ path: from, message: `taken as ${to}` });
+    } else {
+      warnings.push({ path: from, message: `ignored: ${to} is set as well` });
+    }
+  }
+  return { raw, warnings, moved };
+}
+
+/** Accepted, checked, and not acted upon yet. `unless`: the values this version does act upon. */
+const NOT_YET: readonly {
+  readonly path: string;
+  readonly unless?: readonly unknown[];
+  readonly message: string;
+}[] = [
+  { path: 'diagnostics.otel', message: 'accepted; this version does not export telemetry yet' },
+  { path: 'diagnostics.flags', message: 'accepted; this version does not show subsystems in detail yet' },
+  {
+    path: 'tools.sandbox',
+    message: 'accepted; this version has no sandbox yet, and its built-in tools stay inside the workspace',
+  },
+  {
+    path: 'tools.loopDetection',
+    message: 'accepted; this version bounds the tool calls of a turn, but has no loop detectors yet',
+  },
+  {
+    path: 'session.queue.mode',
+    unless: ['followup'],
+    message: 'accepted; this version queues every message for a turn of its own (followup)',
+  },
+  {
+    path: 'session.queue.drop',
+    unless: ['refuse'],
+    message: 'accepted; this version refuses what exceeds the cap and tells the sender',
+  },
+  { path: 'logging.file', message: 'ignored: the log is in the state directory, in logs/' },
+];
+
+/** What the operator wrote and will not see an effect of. */
+export function notYet(written: Raw): Warning[] {
+  const warnings = NOT_YET.flatMap(({ path, unless, message }) => {
+    const value = get(written, path.split('.'));
+    return value === undefined || unless?.includes(value) ? [] : [{ path, message }];
+  });
+  const redact = get(written, ['logging', 'redactSensitive']);
+  if (redact === 'off')
+    warnings.push({ path: 'logging.redactSensitive', message: 'ignored: redaction cannot be switched off' });
+  return warnings;
+}

@@ -1,0 +1,96 @@
+import { nearest } from './nearest.ts';
+import type { Config } from './schema.ts';
+
+export interface Violation {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** Does this bind reach nobody but this machine? */
+export function isLoopback(bind: string): boolean {
+  return bind === 'loopback' || bind === 'localhost' || bind === '::1' || bind.startsWith('127.');
+}
+
+/** The address to listen on. */
+export function bindAddress(bind: string): string {
+  if (bind === 'loopback' || bind === 'localhost') return '127.0.0.1';
+  return bind === 'lan' ? '0.0.0.0' : bind;
+}
+
+/** What no single key can know. */
+export function violations(config: Config): Violation[] {
+  return [...exposure(config), ...logSizes(config), ...references(config), ...agentIds(config)];
+}
+
+/** A gateway that others can reach runs tools for whoever asks: never without a token. */
+function exposure({ gateway: { bind, auth } }: Config): Violation[] {
+  if (isLoopback(bind)) return [];
+  if (auth.mode === 'none')
+    return [
+      {
+        path: ['gateway', 'auth', 'mode'],
+        message: `"none" is for a loopback bind only, and gateway.bind is "${bind}"`,
+      },
+    ];
+  if (auth.token === undefined)
+    return [
+      {
+        path: ['gateway', 'bind'],
+        message: `"${bind}" can be reached from other machines: set gateway.auth.token`,
+      },
+    ];
+  return [];
+}
+
+function logSizes({ logging }: Config): Violation[] {
+  if (logging.maxTotalMb >= logging.maxFileMb) return [];
+  return [
+    {
+      path: ['logging', 'maxTotalMb'],
+      message: `it is less than one file (logging.maxFileMb is ${logging.maxFileMb})`,
+    },
+  ];
+}
+
+/** Every model named anywhere has a provider. */
+function references({ agents, models }: Config): Violation[] {
+  const known = Object.keys(models.providers);
+  const { defaults, list } = agents;
+  const named: [string[], string | undefined][] = [
+    [['agents', 'defaults', 'model', 'primary'], defaults.model.primary],
+    ...defaults.model.fallbacks.map((name, index): [string[], string] => [
+      ['agents', 'defaults', 'model', 'fallbacks', String(index)],
+      name,
+    ]),
+    [['agents', 'defaults', 'heartbeat', 'model'], defaults.heartbeat.model],
+    ...list.flatMap((agent, index): [string[], string | undefined][] => [
+      [['agents', 'list', String(index), 'model'], agent.model?.primary],
+      ...(agent.model?.fallbacks ?? []).map((name): [string[], string] => [
+        ['agents', 'list', String(index), 'model'],
+        name,
+      ]),
+      [['agents', 'list', String(index), 'heartbeat', 'model'], agent.heartbeat?.model],
+    ]),
+  ];
+  return named.flatMap(([path, name]) => {
+    const provider = name?.split('/')[0];
+    if (provider === undefined || known.includes(provider)) return [];
+    const meant = nearest(provider, known);
+    return [
+      {
+        path,
+        message: `there is no provider "${provider}" under models.providers${meant ? `; did you mean "${meant}"?` : ''}`,
+      },
+    ];
+  });
+}
+
+function agentIds({ agents: { list } }: Config): Violation[] {
+  const repeated = list.flatMap((agent, index) =>
+    list.findIndex((other) => other.id === agent.id) < index
+      ? [{ path: ['agents', 'list', String(index), 'id'], message: `there is another agent "${agent.id}"` }]
+      : [],
+  );
+  if (list.filter((agent) => agent.default).length <= 1) return repeated;
+  return [...repeated, { path: ['agents', 'list'], message: 'more than one agent is marked default' }];
+}

@@ -1,0 +1,452 @@
+/**
+ * Every error coppice can show, in one table: code, severity, what failed (a template over `details`),
+ * and what the reader can do about it. `docs/errors.md` is generated from it and a tidy test compares both.
+ * Imports nothing, so that every room and every host may use it.
+ */
+
+export type Severity = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export interface ErrorRow {
+  readonly severity: Severity;
+  /** What failed. `{name}` is replaced by `details.name`. */
+  readonly template: string;
+  /** What to do about it, addressed to the reader. */
+  readonly remedy: string;
+  /** May the same request succeed later, unchanged? */
+  readonly retryable?: boolean;
+}
+
+const rows = {
+  // -- machines and supervision
+  EFFECT_MISSING: {
+    severity: 'error',
+    template: 'the effect "{effect}" was not provided',
+    remedy: 'Pass it through withEffects({ {effect}: ... }) of the machine that names it.',
+  },
+  SPEC_INVALID: {
+    severity: 'error',
+    template: 'child spec: {field} is {value}, expected {expected}',
+    remedy: 'Correct that field of the child spec or supervisor spec.',
+  },
+  START_FAILED: {
+    severity: 'error',
+    template: '{path} could not start: {reason}',
+    remedy: 'Read the cause; everything that was already started in front of it has been stopped again.',
+  },
+  KILLED: {
+    severity: 'warn',
+    template: '{path} was killed by {by}',
+    remedy: 'Nothing: its supervisor starts the next incarnation.',
+  },
+  INTENSITY_EXCEEDED: {
+    severity: 'error',
+    template: '{path} restarted more than {intensity} times in {periodMs} ms',
+    remedy: 'Run `coppice explain {path}`: the last failure and its supervisor are named there.',
+  },
+  ACTOR_NOT_FOUND: {
+    severity: 'error',
+    template: 'there is no actor at {path}',
+    remedy: 'Run `coppice tree` for the paths that exist.',
+  },
+  ACTOR_REFUSES: {
+    severity: 'error',
+    template: '{path} refuses {operation}: {reason}',
+    remedy: 'Choose one of its children, or stop the gateway with `coppice stop`.',
+  },
+  // -- gateway
+  OVERLOADED: {
+    severity: 'warn',
+    template: '{where} is full ({limit})',
+    remedy: 'Try again after a moment.',
+    retryable: true,
+  },
+  UNAVAILABLE: {
+    severity: 'warn',
+    template: '{what} is not available now: {reason}',
+    remedy: 'Try again after a moment; `coppice status` says what is missing.',
+    retryable: true,
+  },
+  DRAINING: {
+    severity: 'warn',
+    template: 'the gateway is draining and takes no new work',
+    remedy: 'Try again after the restart.',
+    retryable: true,
+  },
+  SESSION_QUARANTINED: {
+    severity: 'error',
+    template: 'session {sessionKey} is held down: it crashed again and again',
+    remedy:
+      'Run `coppice explain {sessionKey}` for the last failure, then reset the session. Messages it accepted are kept.',
+  },
+  // -- configuration
+  CONFIG_INVALID: {
+    severity: 'fatal',
+    template: 'the configuration has {count} mistake(s):\n{problems}',
+    remedy: 'Correct them; every key, its default and its variable are in docs/config.md.',
+  },
+  // -- channels and schedule
+  LEG_LOST: {
+    severity: 'error',
+    template: 'the {leg} leg of channel {channel} is lost after {attempts} attempts: {reason}',
+    remedy:
+      'Its supervisor tries again later; run `coppice explain gateway/core/edge/channels/{channel}` and check the credentials and the network of that channel.',
+    retryable: true,
+  },
+  SCHEDULE_SILENT: {
+    severity: 'error',
+    template: 'the schedule gave no tick for {silenceMs} ms',
+    remedy: 'Nothing: its supervisor starts it again. If it returns, something blocks the event loop.',
+  },
+  // -- command line
+  NODE_TOO_OLD: {
+    severity: 'fatal',
+    template: 'coppice needs Node {needed} or newer; this is Node {found}',
+    remedy: 'Install it from https://nodejs.org or with your version manager; in a clone, start through npm.',
+  },
+  USAGE: {
+    severity: 'error',
+    template: '{reason}',
+    remedy: 'Run `coppice --help`, or the command with --help, for what it takes.',
+  },
+  PORT_IN_USE: {
+    severity: 'fatal',
+    template: '{address} is in use by {owner}',
+    remedy: 'Stop that process, or choose another port with --port, COPPICE_PORT or gateway.port.',
+  },
+  BIND_FAILED: {
+    severity: 'fatal',
+    template: 'cannot listen on {address}: {reason}',
+    remedy: 'Choose an address of this machine and a port you may use (gateway.bind, gateway.port).',
+  },
+  STATE_DIR_UNUSABLE: {
+    severity: 'fatal',
+    template: 'the state directory {dir} cannot be used: {reason}',
+    remedy: 'Make it a directory you own and may write to, or choose another one with --state-dir.',
+  },
+  CRASH_LOOP: {
+    severity: 'fatal',
+    template: 'the gateway process ended uncleanly {count} times within {periodMs} ms',
+    remedy: 'Read the log of the last life for the cause, then start coppice again.',
+  },
+  FAULT_BUDGET_SPENT: {
+    severity: 'fatal',
+    template: '{count} errors within {periodMs} ms had no owner',
+    remedy:
+      'The process was stopped, because it could not be trusted any more; the lines above name the errors.',
+  },
+  GATEWAY_NOT_RUNNING: {
+    severity: 'error',
+    template: 'no gateway is running on {where}',
+    remedy: 'Start one with `coppice run`, or name another with --url or --state-dir.',
+    retryable: true,
+  },
+  GATEWAY_UNREACHABLE: {
+    severity: 'error',
+    template: 'the gateway at {url} does not answer: {reason}',
+    remedy: 'Check the address with `coppice status`; if its process is frozen, the launcher restarts it.',
+    retryable: true,
+  },
+  NOT_PERMITTED: {
+    severity: 'error',
+    template: '{what} was not permitted: {reason}',
+    remedy:
+      'Pass the token of that gateway with --token or COPPICE_TOKEN; it lies in the file `token` of its state directory.',
+  },
+  REQUEST_REFUSED: {
+    severity: 'error',
+    template: 'the gateway refused {method}: {reason} ({refusal})',
+    remedy: 'Read the reason; `coppice status` shows the condition of the gateway.',
+  },
+  REQUEST_TIMED_OUT: {
+    severity: 'error',
+    template: 'the gateway did not answer {method} within {waitMs} ms',
+    remedy: 'Try again after a moment; `coppice status` shows the condition of the gateway.',
+    retryable: true,
+  },
+  STOP_TIMED_OUT: {
+    severity: 'error',
+    template: 'the gateway process {pid} was told to stop and is still there after {waitMs} ms',
+    remedy: 'Run `coppice stop` again for a fast stop, or wait: its launcher kills it at the stop deadline.',
+    retryable: true,
+  },
+  // -- runs
+  MODEL_FAILED: {
+    severity: 'error',
+    template: 'no model answered: {where} failed with {class} ({reason}); tried {tried}',
+    remedy: '{advice}',
+    retryable: true,
+  },
+  MODEL_NOT_CONFIGURED: {
+    severity: 'error',
+    template: 'agent {agentId} has no model to ask',
+    remedy: 'Set agents.defaults.model.primary to PROVIDER/MODEL of a configured provider.',
+  },
+  MODEL_BUDGET: {
+    severity: 'warn',
+    template: 'the turn used all its {limit} model calls',
+    remedy: 'Ask for a smaller step; the work done so far is in the transcript.',
+  },
+  TOOL_BUDGET: {
+    severity: 'warn',
+    template: 'the turn used all its {limit} tool calls and the model gave no final answer',
+    remedy: 'Ask for a smaller step; the work done so far is in the transcript.',
+  },
+  RUN_DEADLINE: {
+    severity: 'warn',
+    template: 'the turn was not over at its deadline; it was {doing}',
+    remedy: 'Raise agents.defaults.timeoutMs, or ask for less in one message.',
+    retryable: true,
+  },
+  RUN_CRASHED: {
+    severity: 'error',
+    template: 'the turn crashed {crashes} times, the last time with: {reason}',
+    remedy:
+      'The session goes on with the next message; send this one again. The log names every crash as run.crashed.',
+  },
+  RUN_BROKEN: {
+    severity: 'error',
+    template: 'the turn broke while it was {doing}: {reason}',
+    remedy:
+      'Send the message again; if it comes back, look for this run in the log (logs/ in the state directory).',
+  },
+  CHECKPOINT_UNREADABLE: {
+    severity: 'error',
+    template: 'the checkpoint of run {runId} has version {version}; this release reads {expected}',
+    remedy: 'Finish the turn with the release that wrote it, or reset the session.',
+  },
+  // -- models and tools
+  PROVIDER_INVALID: {
+    severity: 'error',
+    template: 'model provider "{provider}": {field}: {reason}',
+    remedy: 'Correct models.providers.{provider}.{field} in the configuration.',
+  },
+  TOOL_INVALID: {
+    severity: 'error',
+    template: 'the tool "{tool}" cannot be offered to a model: {reason}',
+    remedy: 'Correct the definition of that tool, or deny it in tools.deny.',
+  },
+  WORKSPACE_REFUSED: {
+    severity: 'warn',
+    template: '"{path}" is refused: {reason}',
+    remedy: 'Name a file or folder inside the workspace, relative to it.',
+  },
+  // -- server
+  AUTH_REQUIRED: {
+    severity: 'fatal',
+    template: 'the gateway does not serve {host} without a token: {reason}',
+    remedy: 'Set gateway.auth.mode to "token", or gateway.bind to "loopback".',
+  },
+  AUTH_FAILED: {
+    severity: 'warn',
+    template: 'unauthorized: {reason}',
+    remedy: 'Send the token of this gateway; it lies in the file `token` of its state directory.',
+  },
+  AUTH_LOCKED: {
+    severity: 'warn',
+    template: 'unauthorized: too many failed attempts from this address',
+    remedy: 'Wait for retryAfterMs, then try once with the right token.',
+    retryable: true,
+  },
+  DEVICE_PROOF_INVALID: {
+    severity: 'warn',
+    template: 'the device proof is refused: {reason}',
+    remedy:
+      'Sign the nonce of this connection with the key the device id is made from, or connect without a device.',
+  },
+  PROTOCOL_MISMATCH: {
+    severity: 'warn',
+    template:
+      'protocol mismatch: the client offers {minProtocol} to {maxProtocol}, this gateway speaks 3 and 4',
+    remedy: 'Use a client that speaks protocol 3 or 4.',
+  },
+  HANDSHAKE_INVALID: {
+    severity: 'warn',
+    template: 'invalid handshake: {reason}',
+    remedy: 'Send the request "connect" as the first frame, within 10 seconds.',
+  },
+  TOKEN_IN_URL: {
+    severity: 'warn',
+    template: 'the address carries a secret in its query ("{parameter}")',
+    remedy:
+      'Addresses end up in logs and histories: send the token as `Authorization: Bearer`, in `connect`, or after # in the dashboard. Replace it if it was real.',
+  },
+  HOST_REFUSED: {
+    severity: 'warn',
+    template: 'this gateway does not answer for the host {host}',
+    remedy: 'Use localhost or 127.0.0.1; behind a proxy, add its origin to gateway.allowedOrigins.',
+  },
+  ORIGIN_REFUSED: {
+    severity: 'warn',
+    template: 'pages from {origin} may not connect',
+    remedy: 'Add that origin to gateway.allowedOrigins if you trust it.',
+  },
+  PAGE_NOT_FOUND: {
+    severity: 'warn',
+    template: 'there is nothing at {method} {path}',
+    remedy: 'Try /, /livez, /readyz, /api/tree or /api/health; WebSocket clients connect to / or /ws.',
+  },
+  FRAME_INVALID: {
+    severity: 'warn',
+    template: 'invalid frame: {reason}',
+    remedy: 'Send one JSON text frame { type: "req", id, method, params } per request.',
+  },
+  METHOD_UNKNOWN: {
+    severity: 'warn',
+    template: 'unknown method "{method}"; the nearest known one is "{nearest}"',
+    remedy: 'features.methods of hello-ok lists what this gateway answers.',
+  },
+  RUN_NOT_FOUND: {
+    severity: 'warn',
+    template: 'there is no run {runId}',
+    remedy:
+      'A run has the idempotency key of the request that started it; look at chat.history for those on record.',
+  },
+  PARAMS_INVALID: {
+    severity: 'warn',
+    template: 'invalid {method} params: {reason}',
+    remedy: 'Correct that parameter; nothing was done.',
+  },
+  SCOPE_MISSING: {
+    severity: 'warn',
+    template: 'missing scope: {scope}',
+    remedy: 'Ask for that scope in `connect`, or for none at all to be granted all of them.',
+  },
+  REPLY_TOO_LARGE: {
+    severity: 'warn',
+    template: 'the answer to {method} is {bytes} bytes, more than one reply may have',
+    remedy: 'Ask for less at once, with a smaller limit or a deeper path.',
+  },
+  // -- store
+  STORE_BUSY: {
+    severity: 'warn',
+    template: 'the store is busy: {reason}',
+    remedy: 'Nothing of it was written. Try again after a moment.',
+    retryable: true,
+  },
+  STORE_FULL: {
+    severity: 'error',
+    template: 'there is no room left on the file system of {path}',
+    remedy:
+      'Free space there. Nothing of the refused write was stored; writing goes on by itself when there is room.',
+    retryable: true,
+  },
+  STORE_FAILED: {
+    severity: 'error',
+    template: 'the store failed: {reason}',
+    remedy:
+      'Nothing of it was written. If it fails again, look for store.failed in the log (logs/ in the state directory).',
+  },
+  STORE_UNKNOWN: {
+    severity: 'error',
+    template: 'the store ended before it answered: {reason}',
+    remedy: 'It may or may not have been written. Repeat it; repeating is safe.',
+    retryable: true,
+  },
+  STORE_VALUE: {
+    severity: 'error',
+    template: '{field} cannot be stored: {reason}',
+    remedy: 'Hand in plain JSON, strings and finite numbers.',
+  },
+  STORE_FENCED: {
+    severity: 'fatal',
+    template: 'a later life took {path} over: its epoch is {found}, ours is {epoch}',
+    remedy: 'Nothing of it was written. Stop this process: another one owns that store.',
+  },
+  STORE_CLOSED: {
+    severity: 'warn',
+    template: 'the store is closed',
+    remedy: 'Open it again before use.',
+  },
+  STORE_NEWER: {
+    severity: 'fatal',
+    template: '{path} has schema {found}, and this program knows schemas up to {known}',
+    remedy: 'Nothing was changed. Start the newer coppice again, or use another directory with --state-dir.',
+  },
+  STORE_DAMAGED: {
+    severity: 'fatal',
+    template: '{path} is damaged: {reason}',
+    remedy:
+      'Nothing was changed. Keep a copy of it, then put a backup in its place, or move it away to begin with an empty store.',
+  },
+  STORE_UNWRITABLE: {
+    severity: 'fatal',
+    template: '{path} cannot be used for the store: {reason}',
+    remedy:
+      'Run coppice as the user who owns {path} and may write there, or name another directory with --state-dir.',
+  },
+  LOCK_HELD: {
+    severity: 'fatal',
+    template: 'another coppice owns {path}: pid {pid}, since {since}',
+    remedy: 'Stop that one with `coppice stop`, or give this one a directory of its own with --state-dir.',
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof rows;
+export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = rows;
+
+export type Details = Readonly<Record<string, unknown>>;
+
+/** An error with a stable code. `message` reads for people; `code` (`COPPICE_...` outside) is for programs. */
+export class CoppiceError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Details;
+  constructor(code: ErrorCode, details: Details = {}, options?: { cause?: unknown }) {
+    super(fill(ERRORS[code].template, details), options);
+    this.name = 'CoppiceError';
+    this.code = code;
+    this.details = details;
+  }
+  get severity(): Severity {
+    return ERRORS[this.code].severity;
+  }
+  get remedy(): string {
+    return fill(ERRORS[this.code].remedy, this.details);
+  }
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable === true;
+  }
+  /** The name others script against. */
+  get publicCode(): string {
+    return `COPPICE_${this.code}`;
+  }
+}
+
+function fill(template: string, details: Details): string {
+  return template.replaceAll(/\{(\w+)\}/g, (whole, name: string) =>
+    name in details ? String(details[name]) : whole,
+  );
+}
+
+/** An error as plain data: survives JSON, a worker boundary and a restart. */
+export interface NormalError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string;
+  readonly cause?: NormalError;
+}
+
+/** Any thrown value as plain data of bounded size (stack 4,000 characters, cause chain 5 deep). Never throws. */
+export function normalizeError(thrown: unknown, depth = 0): NormalError {
+  if (!(thrown instanceof Error)) return { name: 'Thrown', message: clip(safeString(thrown), 1_000) };
+  const code = (thrown as { code?: unknown }).code;
+  return {
+    name: thrown.name,
+    message: clip(thrown.message, 1_000),
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(thrown.stack ? { stack: clip(thrown.stack, 4_000) } : {}),
+    ...(thrown.cause !== undefined && depth < 5 ? { cause: normalizeError(thrown.cause, depth + 1) } : {}),
+  };
+}
+
+function clip(text: string, limit: number): string {
+  return text.length > limit ? `${text.slice(0, limit)}…` : text;
+}
+
+function safeString(value: unknown): string {
+  try {
+    return typeof value === 'object' ? (JSON.stringify(value) ?? String(value)) : String(value);
+  } catch {
+    return 'a value that cannot be shown';
+  }
+}

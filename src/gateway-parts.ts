@@ -1,0 +1,226 @@
+/** What a gateway is made of, built once per gateway: ports, doors, and how its resources open. Composition only. */
+import type { CoordinatorOptions } from './actors/coordinator.ts';
+import type { Deps } from './actors/deps.ts';
+import { createDoor, type Door } from './actors/door.ts';
+import type { HeartbeatOptions } from './actors/heartbeat.ts';
+import type { LaneOptions } from './actors/lanes.ts';
+import { PATHS } from './actors/paths.ts';
+import type { OpenContext } from './actors/resource.ts';
+import { deliveriesOf } from './actors/reply.ts';
+import { runLogic } from './actors/run.ts';
+import { sessionsDoor, type SessionsDoor } from './actors/sessions.ts';
+import { createSignalSeq } from './actors/signal-seq.ts';
+import { createStoreHolder, type StoreHolder } from './actors/store-holder.ts';
+import { createBus, createDeadLetterOffice, createTap, type Bus, type Tap } from './bus/index.ts';
+import { createWebchat, type Channel, type Webchat } from './channels/index.ts';
+import type { GatewaySettings } from './gateway-settings.ts';
+import { CoppiceError, normalizeError } from './errors.ts';
+import { createIds } from './host/index.ts';
+import { createProviders, type Provider } from './models/index.ts';
+import { WEBSOCKET_CHANNEL } from './server/index.ts';
+import { openReader, openStore, statements, type OpenReader, type OpenStore } from './store/index.ts';
+import { createSupervision, type Clock, type Disposer, type Supervision } from './supervisor/index.ts';
+import type { Census } from './telemetry/aggregate.ts';
+import { factOf } from './telemetry/reports.ts';
+import { createTools, narrowTools, type Tool } from './tools/index.ts';
+
+export interface PartsInit {
+  readonly settings: GatewaySettings;
+  readonly clock: Clock;
+  readonly storeFile: string;
+  /** Already open, for the first life of the store actor: what is wrong with the store is found before the tree stands. */
+  readonly firstStore: FirstStore;
+  readonly owner: string;
+  readonly providers?: readonly Provider[] | undefined;
+  readonly tools?: readonly Tool[] | undefined;
+  readonly channels?: readonly Channel[] | undefined;
+  openLog(bus: Bus): Disposer;
+  openServer(parts: GatewayParts): Disposer;
+  openAggregate(parts: GatewayParts): Disposer;
+  readonly coordinator: Omit<CoordinatorOptions, 'pendingWork'>;
+}
+
+export interface FirstStore {
+  readonly store: OpenStore;
+  /** Who is told when it can write no more. */
+  onFailed: (error: CoppiceError) => void;
+}
+
+export interface GatewayParts {
+  readonly deps: Deps;
+  readonly supervision: Supervision;
+  readonly bus: Bus;
+  readonly tap: Tap;
+  readonly chat: Webchat;
+  readonly door: Door;
+  readonly sessions: SessionsDoor;
+  readonly store: StoreHolder;
+  readonly reader: OpenReader;
+  readonly options: {
+    readonly lanes: readonly LaneOptions[];
+    readonly heartbeats: readonly HeartbeatOptions[];
+    readonly coordinator: CoordinatorOptions;
+    readonly supervision: GatewaySettings['supervision'];
+  };
+  readonly openStore: (context: OpenContext) => Promise<Disposer>;
+  readonly openLog: () => Disposer;
+  readonly openServer: () => Disposer;
+  readonly openAggregate: () => Disposer;
+  /** Everything alive that keeps due times. */
+  receivers(): string[];
+}
+
+/** How long a commit waits for a restarting writer before it fails. */
+const STORE_WAIT_MS = 10_000;
+
+export function createParts(init: PartsInit): GatewayParts {
+  const { clock, settings } = init;
+  const ids = createIds();
+  const bus = createBus({ now: () => Math.round(clock.now()), defer: clock.defer });
+  const deadLetters = createDeadLetterOffice({ now: () => Math.round(clock.now()), bus });
+  const supervision = createSupervision({
+    clock,
+    random: Math.random,
+    report: (report) =>
+      void bus.publish(factOf(report), { path: report.path, incarnation: report.incarnation }),
+    deadLetter: (to, event) => deadLetters.record({ to, eventType: event.type, reason: 'noproc' }),
+    watcherFailed: (path, error) =>
+      void bus.publish({ type: 'actor.fault', error, source: `a watcher of ${path}` }),
+  });
+  const { registry } = supervision;
+  const tap = createTap({ bus, deadLetters, whereis: (ref) => registry.whereis(ref) });
+  const reader = openReader(init.storeFile);
+  const store = createStoreHolder({ clock, statements, read: reader, waitMs: STORE_WAIT_MS });
+  const chat = createWebchat({ name: WEBSOCKET_CHANNEL });
+  const channels = [chat.channel, ...(init.channels ?? [])];
+  const configured = createProviders(settings.models, { clock });
+  const deps: Deps = {
+    clock,
+    random: Math.random,
+    ids,
+    registry,
+    store,
+    report: (fact, source) => void bus.publish(fact, source),
+    startChild: (path, spec) => startedOr(supervision.startChild(path, spec), path, spec.id),
+    nested: supervision.nested,
+    signal: (signal) => chat.publish(signal),
+    providers: new Map([...configured, ...(init.providers ?? []).map((p) => [p.name, p] as const)]),
+    tools: createTools({ extra: init.tools ?? [] }),
+    channels: new Map(channels.map((channel) => [channel.name, channel])),
+  };
+  const door = createDoor(deps);
+  const seq = createSignalSeq();
+  const run = runLogic(deps, { ...settings.runs, tools: toolsByAgent(settings, deps.tools), seq });
+  const sessions = sessionsDoor(deps, { ...settings.sessions, run, seq, ...deliveriesOf(deps) });
+  let first: FirstStore | undefined = init.firstStore;
+  const parts: GatewayParts = {
+    deps,
+    supervision,
+    bus,
+    tap,
+    chat,
+    door,
+    sessions,
+    store,
+    reader,
+    options: {
+      lanes: settings.lanes,
+      heartbeats: settings.heartbeats,
+      supervision: settings.supervision,
+      coordinator: { ...init.coordinator, pendingWork: () => pendingWork(parts) },
+    },
+    async openStore(context) {
+      const given = first;
+      first = undefined;
+      const onFailed = (error: CoppiceError): void => {
+        bus.publish({ type: 'store.failed', error: normalizeError(error) });
+        context.fail(error);
+      };
+      if (given) given.onFailed = onFailed;
+      return holdStore(
+        parts,
+        given?.store ?? (await openStore({ file: init.storeFile, owner: init.owner, onFailed })),
+      );
+    },
+    openLog: () => init.openLog(bus),
+    openServer: () => init.openServer(parts),
+    openAggregate: () => init.openAggregate(parts),
+    receivers: () => receivers(parts),
+  };
+  return parts;
+}
+
+/** The tools of an agent, found once. */
+function toolsByAgent(
+  settings: GatewaySettings,
+  all: ReadonlyMap<string, Tool>,
+): (agentId: string) => ReadonlyMap<string, Tool> {
+  const known = new Map<string, ReadonlyMap<string, Tool>>();
+  const find = (agentId: string): ReadonlyMap<string, Tool> => {
+    const { allow, deny } = settings.toolPolicy(agentId);
+    return allow.reduce((tools, names) => narrowTools(tools, { allow: names }), narrowTools(all, { deny }));
+  };
+  return (agentId) => {
+    const tools = known.get(agentId) ?? find(agentId);
+    // Bounded by the configuration: agents nobody configured share the default one's policy.
+    if (known.size < 1_000) known.set(agentId, tools);
+    return tools;
+  };
+}
+
+function holdStore({ bus, store }: GatewayParts, opened: OpenStore): Disposer {
+  const { file, schema, epoch } = opened;
+  bus.publish({ type: 'store.opened', file, schema, epoch });
+  const drop = store.put(opened);
+  return () => {
+    drop();
+    return opened.close();
+  };
+}
+
+function startedOr(
+  reply: ReturnType<Supervision['startChild']>,
+  supervisorPath: string,
+  id: string,
+): 'started' | 'already' {
+  if (reply === 'pending' || reply.ok) return 'started';
+  if (reply.reason === 'already_started' || reply.reason === 'already_present') return 'already';
+  throw new CoppiceError('UNAVAILABLE', {
+    what: `${supervisorPath}/${id}`,
+    reason: reply.error?.message ?? reply.reason,
+  });
+}
+
+const sessionNodes = ({ deps }: GatewayParts) => deps.registry.node(PATHS.sessions)?.children ?? [];
+
+/** Admitted work that has not ended. A session that waits for its user's answer keeps nobody waiting. */
+function pendingWork(parts: GatewayParts): number {
+  const busy = (state: string): number => (state.startsWith('idle') || state.startsWith('waiting') ? 0 : 1);
+  return sessionNodes(parts).reduce((sum, node) => sum + node.queued + busy(node.state), parts.door.waiting);
+}
+
+export function census(parts: GatewayParts): Census {
+  const nodes = sessionNodes(parts);
+  const inState = (state: string): number => nodes.filter((node) => node.state.startsWith(state)).length;
+  return {
+    active: inState('processing'),
+    waiting: inState('waiting'),
+    queued: nodes.reduce((sum, node) => sum + node.queued, 0),
+  };
+}
+
+function receivers(parts: GatewayParts): string[] {
+  const { registry } = parts.deps;
+  const below = (path: string): string[] => (registry.node(path)?.children ?? []).map((node) => node.path);
+  const legs = below(PATHS.channels).flatMap(below);
+  const all = [
+    ...below(PATHS.lanes),
+    ...below(PATHS.models),
+    ...below(PATHS.sessions),
+    PATHS.outbox,
+    PATHS.ingress,
+    ...below(PATHS.edge).filter((path) => path !== PATHS.channels),
+    ...legs,
+  ];
+  return all.filter((path) => registry.incarnation(path) !== undefined);
+}

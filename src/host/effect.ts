@@ -1,0 +1,122 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  fromCallback,
+  fromPromise,
+  type AnyEventObject,
+  type CallbackActorLogic,
+  type EventObject,
+  type NonReducibleUnknown,
+  type PromiseActorLogic,
+} from 'xstate';
+
+/**
+ * The guarded door for effects. Everything that touches the world enters the tree through here, so that whatever
+ * goes wrong, now or later, arrives as the failure of the one actor that owns it, and its cleanup runs on every exit.
+ *
+ * XState alone does not do this: a `fromCallback` that fails never runs its cleanup, and a throw in a timer or
+ * socket listener it started escapes to the process.
+ */
+
+const FAILED = 'effect.failed';
+
+/** Who owns the code that runs now: found again by the process trap for errors that slip past every guard. */
+export interface Owner {
+  readonly actorId: string;
+  fail(error: unknown): void;
+}
+const owners = new AsyncLocalStorage<Owner>();
+export const currentOwner = (): Owner | undefined => owners.getStore();
+
+export interface PromiseArgs<I> {
+  readonly input: I;
+  /** Aborted when the invoking state is left or the actor is stopped. */
+  readonly signal: AbortSignal;
+}
+
+/** One asynchronous answer. A rejection, or a synchronous throw, is the invoker's `onError`. */
+export function promiseEffect<O, I extends NonReducibleUnknown = NonReducibleUnknown>(
+  run: (args: PromiseArgs<I>) => Promise<O>,
+): PromiseActorLogic<O, I> {
+  return fromPromise<O, I>(({ input, signal, self }) => {
+    const controller = new AbortController();
+    let rejectOwned: (error: unknown) => void = () => {};
+    const stray = new Promise<never>((_resolve, reject) => {
+      rejectOwned = reject;
+    });
+    stray.catch(() => {}); // observed through the race below; this keeps a late stray from being unhandled
+    const owner: Owner = {
+      actorId: self.id,
+      fail(error) {
+        rejectOwned(error);
+        controller.abort(error);
+      },
+    };
+    const both = AbortSignal.any([signal, controller.signal]);
+    return owners.run(owner, () => Promise.race([run({ input, signal: both }), stray]));
+  });
+}
+
+export interface CallbackArgs<E extends EventObject, I> {
+  readonly input: I;
+  /** To the invoking machine. Ignored after the end. */
+  send(event: AnyEventObject): void;
+  /** Events the machine sends to this effect. A throwing listener fails the effect. */
+  onEvent(listener: (event: E) => void): void;
+  /** Aborted on every exit: stopped, failed, reaped. */
+  readonly signal: AbortSignal;
+  /** Wraps a listener or timer callback: a throw in it becomes this effect's failure. Does nothing after the end. */
+  guard<A extends unknown[]>(fn: (...args: A) => void): (...args: A) => void;
+  /** Fails this effect: cleanup runs, the invoker gets `onError`. */
+  fail(error: unknown): void;
+}
+
+/** A long-lived effect. Returns its cleanup, which runs exactly once, on every exit. */
+export function callbackEffect<
+  E extends EventObject = AnyEventObject,
+  I extends NonReducibleUnknown = NonReducibleUnknown,
+>(run: (args: CallbackArgs<E, I>) => void | (() => void)): CallbackActorLogic<E, I> {
+  const base = fromCallback<E, I>(({ input, self, sendBack, receive }) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const fail = (error: unknown): void => {
+      // Through the mailbox: XState fails an actor only from inside a transition.
+      if (!signal.aborted)
+        (self as unknown as { send(event: AnyEventObject): void }).send({ type: FAILED, error });
+    };
+    const guard =
+      <A extends unknown[]>(fn: (...args: A) => void) =>
+      (...args: A): void => {
+        if (signal.aborted) return;
+        try {
+          fn(...args);
+        } catch (error) {
+          fail(error);
+        }
+      };
+    const send = (event: AnyEventObject): void => {
+      if (!signal.aborted) sendBack(event);
+    };
+    let cleanup: void | (() => void);
+    try {
+      cleanup = owners.run({ actorId: self.id, fail }, () =>
+        run({ input, send, onEvent: (listener) => receive(guard(listener)), signal, guard, fail }),
+      );
+    } catch (error) {
+      controller.abort(error);
+      throw error;
+    }
+    return () => {
+      controller.abort();
+      cleanup?.();
+    };
+  });
+  return {
+    ...base,
+    transition(snapshot, event, scope) {
+      if ((event as EventObject).type !== FAILED) return base.transition(snapshot, event, scope);
+      // fromCallback forgets the cleanup of an actor that fails, so it is stopped first.
+      base.transition(snapshot, { type: 'xstate.stop' } as never, scope);
+      throw (event as unknown as { error: unknown }).error;
+    },
+  };
+}

@@ -1,0 +1,280 @@
+import { LIMITS } from './limits.ts';
+import { skippedResult } from './run-calls.ts';
+import type { ToolResult } from './run-calls.ts';
+import type { RunEffects, RunRestartSignal, RunTextSignal, RunToolSignal } from './run-contract.ts';
+import {
+  aborted,
+  addText,
+  answered,
+  broken,
+  crashed,
+  due,
+  failed,
+  noModel,
+  noModelCalls,
+  noToolCalls,
+  overdue,
+  question,
+  restartText,
+  signalText,
+  silence,
+  stale,
+  storeSilent,
+  tell,
+  toolDone,
+  toolSignals,
+  tooSlow,
+  unanswered,
+} from './run-moves.ts';
+import { callSignal, noCall, run, spentTools } from './run-setup.ts';
+import { candidateOf, initialRun, nextCall, runOutput } from './run-state.ts';
+import type { Failure } from './run-state.ts';
+
+export { examples } from './run-contract.ts';
+export type { RunEffects, RunEvent } from './run-contract.ts';
+export type { RunInput, RunOutput } from './turn.ts';
+
+/**
+ * One turn. It is prepared, asks candidate after candidate for an answer, runs the tools the answer asks for (intent
+ * journalled before, outcome after), and asks again until an answer asks for none. It is invoked by its session and
+ * killed by its wrapper; what it leaves behind is its checkpoint and journal, from which the next life goes on.
+ */
+export const runMachine = run.createMachine({
+  id: 'run',
+  options: { maxIterations: LIMITS.maxIterations },
+  context: ({ input }) => initialRun(input),
+  output: ({ context }) => runOutput(context),
+  invoke: {
+    id: 'deadline',
+    src: 'alarm',
+    input: ({ context }) => ({ atMs: context.input.deadlineAt, event: 'run.deadline' }),
+    onError: { target: '.failed', actions: broken },
+  },
+  on: {
+    'run.abort': { target: '.aborted', actions: aborted },
+    'run.deadline': { target: '.failed', actions: overdue },
+    // From an attempt that was given up, already in the mailbox: nothing to do.
+    'model.text': {},
+    'model.progress': {},
+    'model.tool_call': {},
+    'model.usage': {},
+    'model.finished': {},
+    'model.failed': {},
+    'attempt.deadline': {},
+  },
+  initial: 'preparing',
+  states: {
+    preparing: {
+      invoke: {
+        id: 'prepare',
+        src: 'prepare',
+        input: ({ context }) => context.input,
+        onDone: [
+          {
+            guard: { type: 'resumed', params: ({ event }) => event.output },
+            target: 'deciding',
+            actions: [
+              { type: 'takePrepared', params: ({ event }) => event.output },
+              restartText(() => 'resumed'),
+            ],
+          },
+          { target: 'deciding', actions: { type: 'takePrepared', params: ({ event }) => event.output } },
+        ],
+        onError: [
+          { guard: 'storeMayRecover', target: 'preparePausing', actions: 'noteStoreFailure' },
+          { target: 'failed', actions: broken },
+        ],
+      },
+      after: {
+        storePatience: [
+          { guard: 'storeMayRecover', target: 'preparePausing', actions: 'noteStoreFailure' },
+          { target: 'failed', actions: storeSilent },
+        ],
+      },
+    },
+    preparePausing: { after: { storePause: { target: 'preparing' } } },
+
+    deciding: {
+      always: [
+        { guard: 'overdue', target: 'failed', actions: overdue },
+        { guard: 'repeatPlanned', target: 'journalling', actions: 'beginRepeat' },
+        { guard: 'callsOpen', target: 'dispatching' },
+        { guard: 'noCandidate', target: 'failed', actions: noModel },
+        { guard: 'modelCallsSpent', target: 'failed', actions: noModelCalls },
+        { target: 'attempting' },
+      ],
+    },
+
+    attempting: {
+      entry: ['beginAttempt', 'reportAttempt', 'noteProgress', 'reportProgress'],
+      invoke: [
+        {
+          id: 'callModel',
+          src: 'callModel',
+          input: ({ context }) => ({
+            run: context.input,
+            attempt: context.attempts,
+            candidate: candidateOf(context),
+            history: context.prepared.history,
+            messages: context.messages,
+            withTools: !spentTools(context),
+          }),
+          onError: { target: 'judging', actions: failed(crashed) },
+        },
+        {
+          id: 'patience',
+          src: 'alarm',
+          input: ({ context }) => ({ atMs: context.asking.untilAt, event: 'attempt.deadline' }),
+          onError: { target: 'failed', actions: broken },
+        },
+      ],
+      on: {
+        'model.text': [
+          stale,
+          { guard: due, actions: [addText, signalText, tell, 'noteProgress', 'reportProgress'] },
+          { actions: [addText, signalText] },
+        ],
+        'model.progress': [stale, { guard: due, actions: [tell, 'noteProgress', 'reportProgress'] }, {}],
+        'model.tool_call': [stale, { actions: { type: 'addCall', params: ({ event }) => event } }],
+        'model.usage': [
+          stale,
+          {
+            actions: [
+              { type: 'addUsage', params: ({ event }) => event },
+              { type: 'reportUsage', params: ({ event }) => event },
+            ],
+          },
+        ],
+        'model.finished': [
+          stale,
+          { guard: 'wantsTools', target: 'journalling', actions: [tell, 'openRound'] },
+          { guard: 'budgetSpentSilently', target: 'failed', actions: [tell, noToolCalls] },
+          { guard: 'saidNothing', target: 'judging', actions: failed(silence) },
+          { target: 'answered', actions: [tell, answered, 'closeAnswer'] },
+        ],
+        'model.failed': [stale, { target: 'judging', actions: failed((event: Failure) => event) }],
+        'attempt.deadline': [
+          { guard: { type: 'early', params: ({ event }) => ({ atMs: event.atMs }) } },
+          { target: 'judging', actions: failed(tooSlow) },
+        ],
+      },
+    },
+    judging: {
+      always: [
+        { guard: 'verdictEnd', target: 'failed', actions: unanswered },
+        {
+          guard: 'textStreamed',
+          target: 'judging',
+          reenter: true,
+          actions: [restartText((context) => context.asking.last?.class ?? 'retry'), 'dropAnswer'],
+        },
+        { guard: 'verdictRetry', target: 'backoff', actions: 'dropAnswer' },
+        { target: 'deciding', actions: ['dropAnswer', 'nextCandidate'] },
+      ],
+    },
+    backoff: {
+      entry: 'reportProgress',
+      after: {
+        backoffStep: [
+          { guard: 'moreBackoff', target: 'backoff', reenter: true, actions: 'passStep' },
+          { target: 'deciding', actions: 'passStep' },
+        ],
+      },
+    },
+
+    journalling: {
+      entry: 'reportProgress',
+      invoke: {
+        id: 'journal',
+        src: 'journal',
+        input: ({ context: { input, messages, attempts, toolCalls, usage, repeats, calls } }) => ({
+          run: input,
+          facts: { messages, attempts, toolCalls, usage, repeats },
+          calls: calls.filter((call) => call.plan === 'call' && call.result === null),
+        }),
+        onDone: {
+          target: 'dispatching',
+          actions: { type: 'storeWorks', params: ({ event }) => event.output },
+        },
+        onError: [
+          { guard: 'storeMayRecover', target: 'journalPausing', actions: 'noteStoreFailure' },
+          { target: 'failed', actions: broken },
+        ],
+      },
+      after: {
+        storePatience: [
+          { guard: 'storeMayRecover', target: 'journalPausing', actions: 'noteStoreFailure' },
+          { target: 'failed', actions: storeSilent },
+        ],
+      },
+    },
+    journalPausing: { after: { storePause: { target: 'journalling' } } },
+
+    dispatching: {
+      always: [
+        { guard: 'overdue', target: 'failed', actions: overdue },
+        { guard: 'allAnswered', target: 'deciding', actions: 'closeRound' },
+        { guard: 'nextAsks', target: 'undecided', actions: question },
+        { guard: 'nextSkipped', target: 'skipping' },
+        {
+          guard: 'nextRefused',
+          target: 'dispatching',
+          reenter: true,
+          actions: [...toolSignals, 'refuseCall'],
+        },
+        { target: 'calling' },
+      ],
+    },
+    calling: {
+      entry: [
+        'reportCalled',
+        { type: 'signalToolStarted', params: ({ context }) => callSignal(context) },
+        'reportProgress',
+      ],
+      invoke: {
+        id: 'callTool',
+        src: 'callTool',
+        input: ({ context }) => ({ run: context.input, call: nextCall(context) ?? noCall }),
+        onDone: toolDone,
+        onError: { target: 'failed', actions: broken },
+      },
+    },
+    skipping: {
+      entry: [{ type: 'signalToolStarted', params: ({ context }) => callSignal(context) }, 'reportProgress'],
+      invoke: {
+        id: 'recordSkip',
+        src: 'recordSkip',
+        input: ({ context }) => ({
+          run: context.input,
+          call: nextCall(context) ?? noCall,
+          result: skippedResult,
+        }),
+        onDone: toolDone,
+        onError: { target: 'failed', actions: broken },
+      },
+    },
+
+    answered: { type: 'final' },
+    aborted: { type: 'final' },
+    failed: { type: 'final' },
+    undecided: { type: 'final' },
+  },
+});
+
+/** The machine with its effects in place. One that is missing fails the run with EFFECT_MISSING and its name. */
+export function withEffects(effects: Partial<RunEffects>): typeof runMachine {
+  const { signalText, restartText, signalToolStarted, signalToolEnded, ...actors } = effects;
+  return runMachine.provide({
+    actors,
+    actions: {
+      ...(signalText && { signalText: (_: unknown, signal: RunTextSignal) => signalText(signal) }),
+      ...(restartText && { restartText: (_: unknown, signal: RunRestartSignal) => restartText(signal) }),
+      ...(signalToolStarted && {
+        signalToolStarted: (_: unknown, signal: RunToolSignal) => signalToolStarted(signal),
+      }),
+      ...(signalToolEnded && {
+        signalToolEnded: (_: unknown, signal: RunToolSignal & ToolResult) => signalToolEnded(signal),
+      }),
+    },
+  });
+}

@@ -1,0 +1,107 @@
+import { assign, setup } from 'xstate';
+import type { AnyEventObject, CallbackActorLogic } from 'xstate';
+import { CoppiceError, normalizeError } from '../errors.ts';
+import type { NormalError } from '../errors.ts';
+import { missingCallback } from './effect-missing.ts';
+import { endingOf } from './ending.ts';
+import type { Ending, ShutdownEvent } from './ending.ts';
+import { LIMITS } from './limits.ts';
+
+/**
+ * The one regular timer of the house: everything with an absolute due time hears `clock.tick` from here. It also
+ * watches the timer: a schedule that falls silent ends with an error, so that its supervisor starts a new one.
+ */
+export interface ScheduleInput {
+  readonly path: string;
+  readonly tickMs: number;
+}
+
+export type ScheduleEvent =
+  /** A round of ticks went out. `overrun`: the round before had not ended, so this one was left out. */
+  | {
+      readonly type: 'pulse.beaten';
+      readonly atMs: number;
+      readonly receivers: number;
+      readonly overrun: boolean;
+    }
+  | ShutdownEvent;
+
+export interface ScheduleContext extends ScheduleInput {
+  readonly rounds: number;
+  readonly overruns: number;
+  readonly receivers: number;
+  readonly beatenAt: number;
+  readonly error: NormalError | null;
+}
+
+export interface ScheduleEffects {
+  /** Every `tickMs`: tells all receivers, in slices, and says `pulse.beaten`. */
+  readonly pulse: CallbackActorLogic<AnyEventObject, ScheduleInput>;
+}
+
+const schedule = setup({
+  types: {
+    context: {} as ScheduleContext,
+    events: {} as ScheduleEvent,
+    input: {} as ScheduleInput,
+    output: {} as Ending,
+  },
+  actors: { pulse: missingCallback<AnyEventObject, ScheduleInput>('pulse') },
+  actions: {
+    blame: assign({ error: (_, params: { readonly error: unknown }) => normalizeError(params.error) }),
+    blameSilence: assign({
+      error: ({ context }) =>
+        normalizeError(new CoppiceError('SCHEDULE_SILENT', { silenceMs: silenceMs(context) })),
+    }),
+  },
+  delays: { silence: ({ context }) => silenceMs(context) },
+});
+
+/** Three ticks and a second: one late tick is a busy loop, three are a lost timer. */
+const silenceMs = ({ tickMs }: ScheduleInput): number => tickMs * 3 + 1_000;
+
+export const scheduleMachine = schedule.createMachine({
+  id: 'schedule',
+  options: { maxIterations: LIMITS.maxIterations },
+  context: ({ input }) => ({ ...input, rounds: 0, overruns: 0, receivers: 0, beatenAt: 0, error: null }),
+  invoke: {
+    id: 'pulse',
+    src: 'pulse',
+    input: ({ context: { path, tickMs } }) => ({ path, tickMs }),
+    onError: {
+      target: '.failed',
+      actions: { type: 'blame', params: ({ event }) => ({ error: event.error }) },
+    },
+  },
+  on: { 'supervisor.shutdown': { target: '.stopped' } },
+  initial: 'ticking',
+  states: {
+    ticking: {
+      on: {
+        'pulse.beaten': {
+          target: 'ticking',
+          reenter: true,
+          actions: assign(({ context, event }) => ({
+            rounds: context.rounds + (event.overrun ? 0 : 1),
+            overruns: context.overruns + (event.overrun ? 1 : 0),
+            receivers: event.overrun ? context.receivers : event.receivers,
+            beatenAt: event.atMs,
+          })),
+        },
+      },
+      after: { silence: { target: 'failed', actions: 'blameSilence' } },
+    },
+    stopped: { type: 'final', output: { exit: 'shutdown' } },
+    failed: { type: 'final', output: ({ context }) => ({ exit: 'error', error: context.error }) },
+  },
+  output: endingOf,
+});
+
+export const withEffects = (effects: ScheduleEffects): typeof scheduleMachine =>
+  scheduleMachine.provide({ actors: { pulse: effects.pulse } });
+
+export const examples: readonly ScheduleEvent[] = [
+  { type: 'pulse.beaten', atMs: 5_000, receivers: 3, overrun: false },
+  { type: 'pulse.beaten', atMs: 10_000, receivers: 3, overrun: true },
+  { type: 'supervisor.shutdown', reason: 'stop', deadlineMs: 5_000 },
+];

@@ -1,0 +1,164 @@
+/** What a session is given, hears, and needs from its host. */
+import type {
+  ActorLogic,
+  CallbackActorLogic,
+  DoneActorEvent,
+  ErrorActorEvent,
+  PromiseActorLogic,
+  Snapshot,
+} from 'xstate';
+import type { ClockTick, ShutdownEvent } from './ending.ts';
+import type { SessionAnswer, SessionSignal } from './session-says.ts';
+import type { RunInput, RunOutput, TurnMessage } from './turn.ts';
+
+export interface SessionInput {
+  readonly sessionKey: string;
+  readonly path: string;
+  readonly incarnation: number;
+  readonly agentId: string;
+  /** The name of the lane its turns run in. */
+  readonly lane: string;
+  readonly maxQueue: number;
+  readonly idleMs: number;
+  readonly turnTimeoutMs: number;
+  /** Requests that may wait. Default LIMITS.asksPerSession. */
+  readonly maxAsks?: number;
+  readonly atMs: number;
+}
+
+export type SessionEvent =
+  /** A message that is committed to the inbox. The same one may be announced twice. */
+  | { readonly type: 'message.queued'; readonly message: TurnMessage; readonly atMs: number }
+  /** The inbox may hold more for this session than it was told. */
+  | { readonly type: 'inbox.changed'; readonly atMs: number }
+  /** Without `runId`: what runs and everything that waits. */
+  | { readonly type: 'run.abort'; readonly requestId: string; readonly runId?: string; readonly atMs: number }
+  /** `sessionId` is the new one. */
+  | {
+      readonly type: 'session.reset';
+      readonly requestId: string;
+      readonly sessionId: string;
+      readonly atMs: number;
+    }
+  | { readonly type: 'session.delete'; readonly requestId: string; readonly atMs: number }
+  | { readonly type: 'run.progress'; readonly runId: string; readonly atMs: number }
+  | LaneAnswer
+  | TicketNews
+  | ClockTick
+  | ShutdownEvent;
+
+/** What a lane tells the holder of a ticket; handed on to the ticket, which knows whether it is meant. */
+export type LaneAnswer =
+  | { readonly type: 'lane.granted'; readonly ticketId: string }
+  | {
+      readonly type: 'lane.refused';
+      readonly ticketId: string;
+      readonly reason: string;
+      readonly limit: number;
+    }
+  | { readonly type: 'lane.revoked'; readonly ticketId: string; readonly reason: string };
+
+export type TicketNews =
+  | { readonly type: 'ticket.granted'; readonly ticketId: string; readonly atMs: number }
+  | {
+      readonly type: 'ticket.refused';
+      readonly ticketId: string;
+      readonly reason: string;
+      readonly limit: number;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: 'ticket.revoked';
+      readonly ticketId: string;
+      readonly reason: string;
+      readonly atMs: number;
+    };
+
+export interface TicketInput {
+  readonly lane: string;
+  /** The path the lane is to tell. */
+  readonly holder: string;
+  readonly sessionKey: string;
+  /** Tickets this work descends from. */
+  readonly ancestry: readonly string[];
+  readonly holdMs: number;
+}
+
+export interface RunAbort {
+  readonly type: 'run.abort';
+  readonly reason: string;
+}
+
+export interface SessionEffects {
+  readonly load: PromiseActorLogic<Loaded, LoadInput>;
+  /** One transaction; safe to repeat. */
+  readonly settle: PromiseActorLogic<Settled, Settlement>;
+  readonly change: PromiseActorLogic<Changed, Change>;
+  /** Asks for a ticket, sends `TicketNews`, lets go of it on every exit. */
+  readonly ticket: CallbackActorLogic<LaneAnswer, TicketInput>;
+  readonly run: ActorLogic<Snapshot<RunOutput>, RunAbort, RunInput>;
+  answer(answer: SessionAnswer): void;
+  signal(signal: SessionSignal): void;
+}
+
+type Child = 'load' | 'settle' | 'dismiss' | 'change' | 'ticket' | 'run';
+/** With the endings of its children. */
+export type Heard =
+  | SessionEvent
+  | DoneActorEvent<Loaded, 'load'>
+  | DoneActorEvent<Settled, 'settle'>
+  | DoneActorEvent<Settled, 'dismiss'>
+  | DoneActorEvent<Changed, 'change'>
+  | DoneActorEvent<RunOutput, 'run'>
+  | { [C in Child]: ErrorActorEvent<unknown, C> }[Child];
+
+/** How a turn ended; 'undecided' is no end. */
+export type TurnOutcome = Exclude<RunOutput, { status: 'undecided' }>;
+
+export interface LoadInput {
+  readonly sessionKey: string;
+  readonly agentId: string;
+  readonly maxQueue: number;
+}
+export interface Loaded {
+  readonly sessionId: string;
+  /** The first of the pending inbox rows, in order of acceptance. */
+  readonly pending: readonly TurnMessage[];
+  readonly more: boolean;
+  readonly atMs: number;
+}
+
+interface Settling {
+  readonly sessionKey: string;
+  readonly sessionId: string;
+  readonly agentId: string;
+  readonly messages: readonly TurnMessage[];
+}
+/** One transaction, safe to repeat. */
+export type Settlement =
+  /** `silent`: a heartbeat that had nothing to say leaves no transcript. */
+  | (Settling & { readonly kind: 'turn'; readonly outcome: TurnOutcome; readonly silent: boolean })
+  | (Settling & { readonly kind: 'question'; readonly question: string })
+  | (Settling & { readonly kind: 'dismissed' });
+export interface Settled {
+  readonly atMs: number;
+  readonly messageIds: readonly string[];
+  /** Of a question: when it was asked first, maybe in an earlier life. */
+  readonly askedAt?: number;
+}
+
+export type Change =
+  | {
+      readonly kind: 'reset';
+      readonly sessionKey: string;
+      readonly agentId: string;
+      readonly sessionId: string;
+    }
+  | { readonly kind: 'delete'; readonly sessionKey: string };
+export interface Changed {
+  readonly atMs: number;
+  /** Was there a session to delete? */
+  readonly existed: boolean;
+  /** What was pending in the inbox and is no more. */
+  readonly dropped: readonly TurnMessage[];
+}

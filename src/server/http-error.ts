@@ -1,0 +1,38 @@
+/** Our errors as HTTP: a status, and a body that says what failed and what to do. */
+import { CoppiceError, type ErrorCode } from '../errors.ts';
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  TOKEN_IN_URL: 400,
+  AUTH_FAILED: 401,
+  HOST_REFUSED: 403,
+  ORIGIN_REFUSED: 403,
+  PAGE_NOT_FOUND: 404,
+  ACTOR_NOT_FOUND: 404,
+  AUTH_LOCKED: 429,
+};
+
+export function errorStatus(thrown: unknown): number {
+  if (!(thrown instanceof CoppiceError)) return 500;
+  return STATUS[thrown.code] ?? (thrown.retryable ? 503 : 500);
+}
+
+export function errorBody(thrown: unknown): { readonly error: Readonly<Record<string, unknown>> } {
+  if (!(thrown instanceof CoppiceError)) {
+    return {
+      error: {
+        code: 'COPPICE_INTERNAL',
+        message: 'the gateway failed while it answered',
+        remedy: 'The log of the gateway has the cause.',
+      },
+    };
+  }
+  const { retryAfterMs } = thrown.details;
+  return {
+    error: {
+      code: thrown.publicCode,
+      message: thrown.message,
+      remedy: thrown.remedy,
+      ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),
+    },
+  };
+}

@@ -1,0 +1,10 @@
+export type * from './contract.ts';
+export { acquireLock, LOCK_FILE, readLockOwner } from './lock.ts';
+export type { InstanceLock, LockOwner, LockState } from './lock.ts';
+export { SCHEMA_VERSION } from './migrations.ts';
+export { openReader } from './reader.ts';
+export type { OpenReader } from './reader.ts';
+export { statements } from './statements.ts';
+export { openStore, STORE_FILE } from './store.ts';
+export type { OpenStore, StoreOptions } from './store.ts';
+export type { WriterStats } from './writer.ts';

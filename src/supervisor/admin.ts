@@ -1,0 +1,108 @@
+/** What an operator may ask of a supervisor, answered as OTP answers it in every state of the child. */
+import { forget, refuse, report, start, stop } from './operation.ts';
+import { newChild, type Admin, type Child, type Refusal, type Turn } from './state.ts';
+
+export function admin(t: Turn, event: Admin): void {
+  if (t.state.phase !== 'running') return refuse(t, event.ticket, 'stopping');
+  if (t.state.operation) {
+    t.state.later.push(event);
+    return;
+  }
+  if (event.type === 'start_child') return startChild(t, event);
+  const child = t.state.children.get(event.id);
+  if (!child) return refuse(t, event.ticket, 'not_found');
+  switch (event.type) {
+    case 'terminate_child':
+      return terminate(t, child, event.ticket);
+    case 'restart_child':
+      return restartChild(t, child, event.ticket);
+    case 'delete_child':
+      return deleteChild(t, child, event.ticket);
+    case 'kill':
+      return kill(t, child, event);
+    case 'park':
+      return park(t, child, event.ticket);
+    case 'unpark':
+      return unpark(t, child, event.ticket);
+  }
+}
+
+function startChild(t: Turn, event: Extract<Admin, { type: 'start_child' }>): void {
+  const present = t.state.children.get(event.id);
+  if (present)
+    return refuse(t, event.ticket, present.status === 'running' ? 'already_started' : 'already_present');
+  if (t.state.children.size >= t.state.policy.maxChildren) return refuse(t, event.ticket, 'max_children');
+  const child = newChild(event.id, event.policy);
+  child.ticket = event.ticket;
+  t.state.children.set(child.id, child);
+  start(t, child);
+}
+
+function terminate(t: Turn, child: Child, ticket: number): void {
+  if (child.status === 'stopping') return refuse(t, ticket, 'stopping');
+  if (child.status === 'running') {
+    child.after = { kind: 'terminate', ticket };
+    return stop(t, child);
+  }
+  child.token += 1;
+  child.status = 'stopped';
+  if (child.policy.restart === 'temporary' || t.state.policy.dynamic) forget(t, child);
+  t.commands.push({ type: 'reply', ticket, reply: { ok: true, incarnation: child.incarnation } });
+}
+
+function restartChild(t: Turn, child: Child, ticket: number): void {
+  const refusal = whyNotStopped(child);
+  if (refusal) return refuse(t, ticket, refusal);
+  child.ticket = ticket;
+  start(t, child);
+}
+
+function deleteChild(t: Turn, child: Child, ticket: number): void {
+  const refusal = whyNotStopped(child);
+  if (refusal) return refuse(t, ticket, refusal);
+  forget(t, child);
+  t.commands.push({ type: 'reply', ticket, reply: { ok: true, incarnation: child.incarnation } });
+}
+
+function whyNotStopped(child: Child): Refusal | undefined {
+  if (child.status === 'stopped') return undefined;
+  if (child.status === 'backing-off' || child.status === 'parked') return 'restarting';
+  return child.status === 'stopping' ? 'stopping' : 'running';
+}
+
+/** An operator's kill: the exit follows the strategy, and counts towards intensity only if asked to. */
+function kill(t: Turn, child: Child, event: Extract<Admin, { type: 'kill' }>): void {
+  if (child.status !== 'running' && child.status !== 'stopping')
+    return refuse(t, event.ticket, 'not_running');
+  child.kill = { counted: event.counted };
+  t.commands.push({
+    type: 'reply',
+    ticket: event.ticket,
+    reply: { ok: true, incarnation: child.incarnation },
+  });
+  t.commands.push({ type: 'kill', id: child.id, by: event.by });
+}
+
+function park(t: Turn, child: Child, ticket: number): void {
+  if (child.status === 'running') {
+    child.after = { kind: 'park', ticket };
+    return stop(t, child);
+  }
+  if (child.status === 'stopping') return refuse(t, ticket, 'stopping');
+  child.token += 1;
+  child.status = 'parked';
+  report(t, child, { type: 'parked', reason: 'operator', probeMs: 0 });
+  t.commands.push({ type: 'reply', ticket, reply: { ok: true, incarnation: child.incarnation } });
+}
+
+function unpark(t: Turn, child: Child, ticket: number): void {
+  if (child.status !== 'parked') return refuse(t, ticket, 'not_parked');
+  child.token += 1;
+  child.log = [];
+  child.streak = 0;
+  child.probes = 0;
+  report(t, child, { type: 'unparked', by: 'operator' });
+  // Answered before the start: a start that fails is an ordinary failure with its own restarts.
+  t.commands.push({ type: 'reply', ticket, reply: { ok: true, incarnation: child.incarnation + 1 } });
+  start(t, child);
+}

@@ -1,0 +1,159 @@
+import type { AnyActorLogic } from 'xstate';
+import type { Scope } from './scope.ts';
+
+export type Restart = 'permanent' | 'transient' | 'temporary';
+export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one';
+export type Shutdown = number | 'brutal' | 'infinity';
+
+/** Delay before restart n: min(minMs * factor^n, maxMs) * (1 + random * jitter); n returns to 0 after a quiet resetAfterMs. */
+export interface Backoff {
+  readonly minMs: number;
+  readonly maxMs: number;
+  readonly factor: number;
+  readonly jitter: number;
+  readonly resetAfterMs: number;
+}
+
+/** What a child is told at every start. Only `path` and `incarnation` may go into a machine's context. */
+export interface StartContext {
+  readonly path: string;
+  readonly incarnation: number;
+  readonly scope: Scope;
+}
+
+export interface ChildSpec {
+  /** A segment of the path. Stable over restarts; unique among its siblings. */
+  readonly id: string;
+  readonly logic: AnyActorLogic;
+  /** Asked at every start, so every incarnation gets fresh input. */
+  readonly input?: (start: StartContext) => unknown;
+  /** Default permanent. */
+  readonly restart?: Restart;
+  /** Default 5,000 ms; supervisors: infinity. */
+  readonly shutdown?: Shutdown;
+  readonly type?: 'worker' | 'supervisor';
+  readonly significant?: boolean;
+  /** Default: none (the next macrotask). */
+  readonly backoff?: Backoff;
+}
+
+export interface SupervisorSpec {
+  readonly strategy: Strategy;
+  /** More than `intensity` restarts within `periodMs` exhaust the supervisor (a sliding log). */
+  readonly intensity: number;
+  readonly periodMs: number;
+  readonly autoShutdown?: 'never' | 'any_significant' | 'all_significant';
+  /**
+   * Default escalate, as OTP: stop everything and fail upwards. `park`: leave the one child down and spare its
+   * siblings; the log is then kept per child, so that a noisy sibling cannot park an innocent one.
+   */
+  readonly onExhausted?: 'escalate' | 'park';
+  /** A parked child is tried again after this long (half-open), doubling up to ten times that. Default 60,000. */
+  readonly probeMs?: number;
+  /** Default unlimited. */
+  readonly maxChildren?: number;
+  /** Children come and go at run time: they stop in parallel, and one that has finished is forgotten. */
+  readonly dynamic?: boolean;
+  readonly children?: readonly ChildSpec[];
+}
+
+/** The first thing wrong with a supervisor spec or one of its children, or undefined. Starts nothing. */
+export function checkSpec(
+  spec: SupervisorSpec,
+): { readonly field: string; readonly value: unknown; readonly expected: string } | undefined {
+  const wrong = SUPERVISOR_RULES.find(([field, ok]) => !ok(spec[field as keyof SupervisorSpec], spec));
+  if (wrong) return { field: wrong[0], value: spec[wrong[0] as keyof SupervisorSpec], expected: wrong[2] };
+  const seen = new Set<string>();
+  for (const child of spec.children ?? []) {
+    const fault = checkChildSpec(child, spec.autoShutdown ?? 'never');
+    if (fault) return fault;
+    if (seen.has(child.id)) return { field: 'id', value: child.id, expected: 'an id that no sibling has' };
+    seen.add(child.id);
+  }
+  return undefined;
+}
+
+export function checkChildSpec(child: ChildSpec, autoShutdown: SupervisorSpec['autoShutdown'] = 'never') {
+  const wrong = CHILD_RULES.find(([field, ok]) => !ok(child[field as keyof ChildSpec], child));
+  if (wrong)
+    return {
+      field: `${String(child.id)}.${wrong[0]}`,
+      value: child[wrong[0] as keyof ChildSpec],
+      expected: wrong[2],
+    };
+  if (child.significant && autoShutdown === 'never') {
+    return { field: `${child.id}.significant`, value: true, expected: 'a supervisor with autoShutdown' };
+  }
+  return undefined;
+}
+
+type Rule<S> = readonly [field: string, ok: (value: unknown, spec: S) => boolean, expected: string];
+
+const oneOf =
+  (...values: unknown[]) =>
+  (value: unknown): boolean =>
+    value === undefined || values.includes(value);
+const count = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0;
+const positive = (value: unknown): boolean =>
+  typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+const SUPERVISOR_RULES: readonly Rule<SupervisorSpec>[] = [
+  [
+    'strategy',
+    (v) => v !== undefined && oneOf('one_for_one', 'one_for_all', 'rest_for_one')(v),
+    'one_for_one, one_for_all or rest_for_one',
+  ],
+  ['intensity', count, 'a whole number from 0'],
+  ['periodMs', positive, 'milliseconds above 0'],
+  [
+    'autoShutdown',
+    oneOf('never', 'any_significant', 'all_significant'),
+    'never, any_significant or all_significant',
+  ],
+  ['onExhausted', oneOf('escalate', 'park'), 'escalate or park'],
+  [
+    'onExhausted',
+    (v, s) => v !== 'park' || s.strategy === 'one_for_one',
+    'escalate: only one_for_one can spare the siblings',
+  ],
+  ['probeMs', (v) => v === undefined || positive(v), 'milliseconds above 0'],
+  ['maxChildren', (v) => v === undefined || count(v), 'a whole number from 0'],
+  [
+    'dynamic',
+    (v, s) => v !== true || s.strategy === 'one_for_one',
+    'false: dynamic children are one_for_one',
+  ],
+];
+
+const CHILD_RULES: readonly Rule<ChildSpec>[] = [
+  ['id', (v) => typeof v === 'string' && v !== '', 'a non-empty string'],
+  [
+    'logic',
+    (v) => typeof (v as { transition?: unknown } | undefined)?.transition === 'function',
+    'actor logic',
+  ],
+  ['input', (v) => v === undefined || typeof v === 'function', 'a function'],
+  ['restart', oneOf('permanent', 'transient', 'temporary'), 'permanent, transient or temporary'],
+  [
+    'shutdown',
+    (v) => v === undefined || v === 'brutal' || v === 'infinity' || positive(v) || v === 0,
+    'milliseconds, brutal or infinity',
+  ],
+  ['type', oneOf('worker', 'supervisor'), 'worker or supervisor'],
+  ['significant', (v) => v === undefined || typeof v === 'boolean', 'true or false'],
+  [
+    'significant',
+    (v, s) => v !== true || (s.restart ?? 'permanent') !== 'permanent',
+    'false for a permanent child',
+  ],
+  [
+    'backoff',
+    (v) => v === undefined || isBackoff(v),
+    '{ minMs, maxMs, factor, jitter, resetAfterMs }, none negative',
+  ],
+];
+
+function isBackoff(value: unknown): boolean {
+  const b = value as Partial<Backoff>;
+  return [b.minMs, b.maxMs, b.factor, b.jitter, b.resetAfterMs].every((n) => typeof n === 'number' && n >= 0);
+}

@@ -1,0 +1,222 @@
+/** Runs what the rules decided, through XState's public API, and feeds back what happened at once. */
+import { createActor, type AnyActorLogic, type AnyActorRef, type EventObject } from 'xstate';
+import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
+import { contain, reap } from './contain.ts';
+import { decide } from './decide.ts';
+import { createScope } from './scope.ts';
+import {
+  childPath,
+  DEFAULT_SHUTDOWN_MS,
+  enter,
+  report,
+  supervisors,
+  type Live,
+  type Shell,
+  type SupervisorEnv,
+} from './shell.ts';
+import type { ChildPolicy, Command, Event, ExitReason } from './state.ts';
+
+/** Runs `decide`, then its commands in order; what a command causes at once (a start) is fed back the same way. */
+export function feed(env: SupervisorEnv, shell: Shell, event: Event): void {
+  const queue: Event[] = [event];
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    if (shell.ended) return;
+    const { commands } = decide(shell.state, next, env.clock.now(), env.random());
+    for (const command of commands) run(env, shell, command, queue);
+  }
+}
+
+function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[]): void {
+  switch (command.type) {
+    case 'start':
+      queue.push(startChild(env, shell, command.id, command.incarnation));
+      return;
+    case 'stop':
+      return stopChild(env, shell, command.id, queue);
+    case 'kill':
+      return killChild(env, shell, command.id, command.by);
+    case 'arm':
+      return arm(env, shell, command);
+    case 'forget':
+      return forget(env, shell, command.id);
+    case 'report':
+      return report(env, shell, command.id, command.incarnation, command.body);
+    case 'reply':
+      shell.tickets.get(command.ticket)?.(command.reply);
+      shell.tickets.delete(command.ticket);
+      return;
+    case 'abort':
+      stopEverything(env, shell);
+      throw new CoppiceError(
+        'START_FAILED',
+        { path: childPath(shell, command.id), reason: command.error.message },
+        { cause: command.error },
+      );
+    case 'end':
+      cancelTimers(env, shell);
+      shell.ended = { exit: command.exit, error: command.error };
+      return report(env, shell, '', 0, {
+        type: 'shutdown',
+        reason: command.error?.message ?? shell.stopReason,
+      });
+  }
+}
+
+function startChild(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): Event {
+  const spec = shell.specs.get(id)!;
+  const entry = shell.entries.get(id) ?? enter(env, shell, spec);
+  const path = childPath(shell, id);
+  const scope = createScope((error) =>
+    report(env, shell, id, incarnation, { type: 'disposer_failed', error: normalizeError(error) }),
+  );
+  let ref: AnyActorRef | undefined;
+  try {
+    const logic = wrapped(env, spec.logic);
+    const input = spec.input ? spec.input({ path, incarnation, scope }) : { path, incarnation };
+    ref = createActor(logic, {
+      parent: shell.self,
+      id: `${id}#${incarnation}`,
+      input,
+    } as never) as AnyActorRef;
+    // Entered before it starts: what it starts itself looks it up.
+    env.table.began(entry, ref, incarnation, scope);
+    ref.start();
+    const snapshot = ref.getSnapshot() as { status: string; error?: unknown };
+    if (snapshot.status !== 'error') {
+      shell.live.set(id, { ref, incarnation, scope, ending: undefined, overdue: undefined });
+      return { type: 'started', id };
+    }
+    throw snapshot.error;
+  } catch (error) {
+    if (ref) reap(ref);
+    void scope.close(error);
+    env.table.ended(entry, 'error');
+    return { type: 'start_failed', id, error: normalizeError(error) };
+  }
+}
+
+/** Workers are contained, so that a throw reaps their children and a kill is a throw. Once per logic, not per start. */
+const containedLogics = new WeakMap<SupervisorEnv, WeakMap<AnyActorLogic, AnyActorLogic>>();
+function wrapped(env: SupervisorEnv, logic: AnyActorLogic): AnyActorLogic {
+  if (supervisors.has(logic)) return logic;
+  let cache = containedLogics.get(env);
+  if (!cache) containedLogics.set(env, (cache = new WeakMap()));
+  let wrapper = cache.get(logic);
+  if (!wrapper) cache.set(logic, (wrapper = contain(logic, { touch: env.table.touch })));
+  return wrapper;
+}
+
+function stopChild(env: SupervisorEnv, shell: Shell, id: string, queue: Event[]): void {
+  const live = shell.live.get(id);
+  // Its end is already under way: the scope closes, then `exited` is fed.
+  if (!live || live.ending) return;
+  const { shutdown, type } = shell.state.children.get(id)!.policy;
+  if (shutdown === 'brutal' || !answersShutdown(live.ref, type)) {
+    shell.scope.stopChild(live.ref);
+    const reason = shutdown === 'brutal' ? 'killed' : 'shutdown';
+    if (!close(env, shell, id, live, reason)) return;
+    shell.live.delete(id);
+    // Joins the queue of the feed that is running, instead of starting a second one.
+    queue.push({ type: 'exited', id, incarnation: live.incarnation, reason });
+    return;
+  }
+  if (shutdown !== 'infinity') {
+    live.overdue = env.clock.setTimeout(
+      () => shell.self.send({ type: 'supervisor.overdue', id, incarnation: live.incarnation }),
+      shutdown,
+    );
+  }
+  live.ref.send({
+    type: 'supervisor.shutdown',
+    reason: shell.stopReason,
+    deadlineMs: shutdown === 'infinity' ? 0 : shutdown,
+  });
+}
+
+/**
+ * The actor is gone; its resources must be too before anybody hears of it. True when they are at once; else
+ * `supervisor.closed` comes when the slow ones are done, at the latest after the child's shutdown deadline.
+ */
+export function close(
+  env: SupervisorEnv,
+  shell: Shell,
+  id: string,
+  live: Live,
+  reason: ExitReason,
+  error?: NormalError,
+): boolean {
+  live.ending = { reason, error };
+  env.clock.clearTimeout(live.overdue);
+  live.overdue = undefined;
+  reap(live.ref);
+  const entry = shell.entries.get(id);
+  if (entry) env.table.ended(entry, reason);
+  const closing = live.scope.close(reason);
+  if (!closing) return true;
+  const tellClosed = (): void =>
+    shell.self.send({ type: 'supervisor.closed', id, incarnation: live.incarnation });
+  void closing.then(tellClosed);
+  const limit = shell.state.children.get(id)?.policy.shutdown ?? DEFAULT_SHUTDOWN_MS;
+  if (limit !== 'infinity') live.overdue = env.clock.setTimeout(tellClosed, limit === 'brutal' ? 0 : limit);
+  return false;
+}
+
+function answersShutdown(ref: AnyActorRef, type: ChildPolicy['type']): boolean {
+  if (type === 'supervisor') return true;
+  const snapshot = ref.getSnapshot() as { can?: (event: EventObject) => boolean };
+  return snapshot.can?.({ type: 'supervisor.shutdown', reason: '', deadlineMs: 0 } as EventObject) ?? false;
+}
+
+function killChild(env: SupervisorEnv, shell: Shell, id: string, by: string): void {
+  const live = shell.live.get(id);
+  if (!live || live.ending) return;
+  try {
+    live.ref.send({ type: 'supervisor.kill', by, path: childPath(shell, id) });
+  } catch (error) {
+    report(env, shell, id, live.incarnation, { type: 'kill_error', error: normalizeError(error) });
+  }
+}
+
+/** A zero delay is the next macrotask: 0.12 ms, where `setTimeout(0)` costs 1.2. */
+function arm(
+  env: SupervisorEnv,
+  shell: Shell,
+  { id, token, delayMs }: Extract<Command, { type: 'arm' }>,
+): void {
+  env.clock.clearTimeout(shell.timers.get(id));
+  shell.timers.delete(id);
+  const fire = (): void => shell.self.send({ type: 'supervisor.timer', id, token });
+  if (delayMs <= 0) env.clock.defer(fire);
+  else shell.timers.set(id, env.clock.setTimeout(fire, delayMs));
+}
+
+function forget(env: SupervisorEnv, shell: Shell, id: string): void {
+  const entry = shell.entries.get(id);
+  if (entry) env.table.remove(entry);
+  shell.entries.delete(id);
+  shell.specs.delete(id);
+  env.clock.clearTimeout(shell.timers.get(id));
+  shell.timers.delete(id);
+}
+
+/** Brutal and in this turn, for a supervisor that itself is stopped or killed: children in reverse, scopes closed. */
+export function stopEverything(env: SupervisorEnv, shell: Shell): void {
+  cancelTimers(env, shell);
+  for (const [id, live] of [...shell.live].reverse()) {
+    env.clock.clearTimeout(live.overdue);
+    if (!live.ending) shell.scope.stopChild(live.ref);
+    reap(live.ref);
+    void live.scope.close('killed');
+    const entry = shell.entries.get(id);
+    if (entry) env.table.ended(entry, 'killed');
+  }
+  shell.live.clear();
+  for (const reply of shell.tickets.values()) reply({ ok: false, reason: 'stopping' });
+  shell.tickets.clear();
+  shell.state.phase = 'ended';
+}
+
+function cancelTimers(env: SupervisorEnv, shell: Shell): void {
+  for (const timer of shell.timers.values()) env.clock.clearTimeout(timer);
+  shell.timers.clear();
+}

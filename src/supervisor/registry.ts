@@ -1,0 +1,48 @@
+import type { AnyActorRef, EventObject } from 'xstate';
+import type { Scope } from './scope.ts';
+
+export type NodeKind = 'supervisor' | 'worker';
+export type NodeStatus = 'running' | 'starting' | 'backing-off' | 'stopping' | 'parked';
+
+/** One row of the live tree; the wire shape of `tree.get`. Times are milliseconds. */
+export interface TreeNode {
+  readonly path: string;
+  readonly id: string;
+  readonly kind: NodeKind;
+  readonly state: string;
+  readonly incarnation: number;
+  readonly restarts: number;
+  readonly status: NodeStatus;
+  readonly queued: number;
+  readonly progressAgeMs: number;
+  readonly children: readonly TreeNode[];
+}
+
+export type TellResult = 'sent' | 'noproc';
+
+export interface Watcher {
+  /** The path has a live incarnation. Called at once when it already has. */
+  up?(incarnation: number): void;
+  /** The incarnation ended; `noproc` at once when there is none. */
+  down?(incarnation: number, reason: string): void;
+}
+
+/**
+ * Who lives where. Actors are reached by path through it, never by a kept ref: a ref is dead after a restart.
+ * The public face; supervisors hold the writing one.
+ */
+export interface Registry {
+  /** Sends to the live incarnation. `noproc`: nobody is there; counted as a dead letter. */
+  tell(path: string, event: EventObject): TellResult;
+  /** The scope of the live incarnation at `path`. */
+  scope(path: string): Scope | undefined;
+  /** Path and incarnation of a live actor. */
+  whereis(ref: AnyActorRef): { readonly path: string; readonly incarnation: number } | undefined;
+  /** The snapshot of the live incarnation, for looking at. */
+  peek(path: string): unknown;
+  incarnation(path: string): number | undefined;
+  /** Calls back on every start and end at `path` until the returned function is called. A throwing watcher is reported, not propagated. */
+  watch(path: string, watcher: Watcher): () => void;
+  tree(): TreeNode;
+  node(path: string): TreeNode | undefined;
+}

@@ -1,0 +1,63 @@
+/**
+ * The resources of one incarnation. Its supervisor closes the scope *before* it starts the next incarnation,
+ * whatever XState did or failed to do with the actor (a machine that throws leaves its children running).
+ */
+export type Disposer = () => void | Promise<void>;
+
+export interface Scope {
+  /** Aborted when the incarnation ends. */
+  readonly signal: AbortSignal;
+  /** Runs `dispose` when the scope closes (last in, first out); at once if it already is closed. Returns a remover. */
+  add(dispose: Disposer): () => void;
+  readonly closed: boolean;
+}
+
+export interface OwnedScope extends Scope {
+  /**
+   * Aborts the signal and runs the disposers. Resolves when asynchronous disposers have settled; errors go to
+   * `onError`, never to the caller. Returns undefined if everything was synchronous.
+   */
+  close(reason?: unknown): Promise<void> | undefined;
+}
+
+export function createScope(onError: (error: unknown) => void): OwnedScope {
+  const controller = new AbortController();
+  const disposers = new Set<Disposer>();
+  let closed = false;
+  const run = (dispose: Disposer): Promise<void> | undefined => {
+    try {
+      const result = dispose();
+      return result instanceof Promise ? result.catch(onError) : undefined;
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
+  };
+  return {
+    signal: controller.signal,
+    get closed() {
+      return closed;
+    },
+    add(dispose) {
+      if (closed) {
+        void run(dispose);
+        return () => {};
+      }
+      // A fresh wrapper, so that the same function added twice is disposed twice.
+      const entry: Disposer = () => dispose();
+      disposers.add(entry);
+      return () => disposers.delete(entry);
+    },
+    close(reason) {
+      if (closed) return undefined;
+      closed = true;
+      controller.abort(reason);
+      const pending = [...disposers]
+        .reverse()
+        .map(run)
+        .filter((p) => p !== undefined);
+      disposers.clear();
+      return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined);
+    },
+  };
+}

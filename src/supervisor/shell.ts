@@ -1,0 +1,170 @@
+/** What a running supervisor holds beside its rules: live children, timers, open requests. */
+import type { ActorLogic, AnyActorLogic, AnyActorRef, AnyActorScope, Snapshot } from 'xstate';
+import type { NormalError } from '../errors.ts';
+import type { ChildSpec, Shutdown, SupervisorSpec } from './child-spec.ts';
+import type { Clock, TimerHandle } from './clock.ts';
+import type { KillEvent } from './contain.ts';
+import type { Report } from './report.ts';
+import type { OwnedScope } from './scope.ts';
+import {
+  createState,
+  type Admin,
+  type ChildPolicy,
+  type ExitReason,
+  type Reply,
+  type State,
+} from './state.ts';
+import { encodeSegment, type Entry, type Table } from './tree.ts';
+
+export interface SupervisorEnv {
+  readonly clock: Clock;
+  /** In [0, 1), for jitter. */
+  random(): number;
+  readonly table: Table;
+  report(report: Report): void;
+}
+
+export interface SupervisorInput {
+  readonly path: string;
+  readonly incarnation: number;
+}
+
+export type SupervisorEvent =
+  | { readonly type: 'supervisor.shutdown'; readonly reason: string; readonly deadlineMs: number }
+  | {
+      readonly type: 'supervisor.admin';
+      readonly command: AdminCommand;
+      readonly reply: (reply: Reply) => void;
+    }
+  | KillEvent
+  /** Ours, to ourselves. */
+  | { readonly type: 'supervisor.timer'; readonly id: string; readonly token: number }
+  | {
+      readonly type: 'supervisor.overdue' | 'supervisor.closed';
+      readonly id: string;
+      readonly incarnation: number;
+    };
+
+/** `decide`'s admin events, with the whole spec instead of its policy and without tickets. */
+export type AdminCommand =
+  | { readonly type: 'start_child'; readonly spec: ChildSpec }
+  | { readonly type: Exclude<Admin['type'], 'start_child' | 'kill'>; readonly id: string }
+  | { readonly type: 'kill'; readonly id: string; readonly counted: boolean; readonly by: string };
+
+export type SupervisorSnapshot = Snapshot<{ exit: ExitReason; error?: NormalError }> & {
+  readonly phase: State['phase'];
+};
+export type SupervisorLogic = ActorLogic<SupervisorSnapshot, SupervisorEvent, SupervisorInput>;
+
+/** One child as it runs: what the pure side must not know. */
+export interface Live {
+  readonly ref: AnyActorRef;
+  readonly incarnation: number;
+  readonly scope: OwnedScope;
+  /** The actor has ended and its scope is closing. */
+  ending: { readonly reason: ExitReason; readonly error: NormalError | undefined } | undefined;
+  overdue: TimerHandle;
+}
+
+export interface Shell {
+  readonly self: AnyActorRef;
+  readonly scope: AnyActorScope;
+  readonly input: SupervisorInput;
+  readonly state: State;
+  readonly specs: Map<string, ChildSpec>;
+  readonly live: Map<string, Live>;
+  readonly entries: Map<string, Entry>;
+  readonly timers: Map<string, TimerHandle>;
+  readonly tickets: Map<number, (reply: Reply) => void>;
+  nextTicket: number;
+  stopReason: string;
+  ended: { readonly exit: ExitReason; readonly error: NormalError | undefined } | undefined;
+}
+
+export const DEFAULT_SHUTDOWN_MS = 5_000;
+const DEFAULT_PROBE_MS = 60_000;
+
+/** Logics made here: their children are supervisors without saying so. */
+export const supervisors = new WeakSet<AnyActorLogic>();
+
+export function openShell(
+  env: SupervisorEnv,
+  spec: SupervisorSpec,
+  scope: AnyActorScope,
+  input: SupervisorInput,
+): Shell {
+  const children = spec.children ?? [];
+  const shell: Shell = {
+    self: scope.self,
+    scope,
+    input,
+    state: createState(
+      policyOf(spec),
+      children.map((c) => ({ id: c.id, policy: childPolicy(c) })),
+    ),
+    specs: new Map(children.map((c) => [c.id, c])),
+    live: new Map(),
+    entries: new Map(),
+    timers: new Map(),
+    tickets: new Map(),
+    nextTicket: 1,
+    stopReason: 'shutdown',
+    ended: undefined,
+  };
+  for (const child of children) enter(env, shell, child);
+  return shell;
+}
+
+export const childPath = (shell: Shell, id: string): string => `${shell.input.path}/${encodeSegment(id)}`;
+
+export function enter(env: SupervisorEnv, shell: Shell, spec: ChildSpec): Entry {
+  const entry = env.table.enter(childPath(shell, spec.id), kindOf(spec));
+  entry.rules = { children: shell.state.children, key: spec.id };
+  shell.entries.set(spec.id, entry);
+  return entry;
+}
+
+export function report(
+  env: SupervisorEnv,
+  shell: Shell,
+  id: string,
+  childIncarnation: number,
+  body: Report['body'],
+): void {
+  const { path, incarnation } = shell.input;
+  env.report({
+    path,
+    incarnation,
+    childPath: id === '' ? path : childPath(shell, id),
+    childIncarnation,
+    body,
+  });
+}
+
+const kindOf = (spec: ChildSpec): 'worker' | 'supervisor' =>
+  spec.type ?? (supervisors.has(spec.logic) ? 'supervisor' : 'worker');
+
+export function childPolicy(spec: ChildSpec): ChildPolicy {
+  const type = kindOf(spec);
+  const shutdown: Shutdown = spec.shutdown ?? (type === 'supervisor' ? 'infinity' : DEFAULT_SHUTDOWN_MS);
+  return {
+    type,
+    shutdown,
+    restart: spec.restart ?? 'permanent',
+    significant: spec.significant ?? false,
+    backoff: spec.backoff,
+  };
+}
+
+function policyOf(spec: SupervisorSpec): State['policy'] {
+  return {
+    strategy: spec.strategy,
+    intensity: spec.intensity,
+    periodMs: spec.periodMs,
+    autoShutdown: spec.autoShutdown ?? 'never',
+    onExhausted: spec.onExhausted ?? 'escalate',
+    probeMs: spec.probeMs ?? DEFAULT_PROBE_MS,
+    maxChildren: spec.maxChildren ?? Number.POSITIVE_INFINITY,
+    dynamic: spec.dynamic ?? false,
+  };
+}

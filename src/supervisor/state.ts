@@ -1,0 +1,205 @@
+/** What a supervisor knows of its children, what it may be told, and what it may ask for. Data only. */
+import type { NormalError } from '../errors.ts';
+import type { Backoff, Restart, Shutdown, Strategy } from './child-spec.ts';
+
+export type ExitReason = 'normal' | 'shutdown' | 'error' | 'timeout' | 'killed';
+export type ChildStatus = 'stopped' | 'starting' | 'running' | 'backing-off' | 'stopping' | 'parked';
+
+export interface ChildPolicy {
+  readonly restart: Restart;
+  readonly shutdown: Shutdown;
+  readonly type: 'worker' | 'supervisor';
+  readonly significant: boolean;
+  readonly backoff: Backoff | undefined;
+}
+
+/** What happens to one child once it has stopped, when that is not part of a set. */
+export type After =
+  | { readonly kind: 'terminate'; readonly ticket: number }
+  | { readonly kind: 'park'; readonly ticket: number };
+
+export interface Child {
+  readonly id: string;
+  readonly policy: ChildPolicy;
+  status: ChildStatus;
+  incarnation: number;
+  /** Restarts of this child so far; shown in the tree. */
+  restarts: number;
+  /** Restarts in a row, for the backoff; zero again after a quiet time. */
+  streak: number;
+  startedAt: number;
+  /** Restart times, where exhausting parks the child (else the supervisor's own log counts). */
+  log: number[];
+  /** Makes an armed timer stale. */
+  token: number;
+  probes: number;
+  /** A kill asked for by an operator: its exit is not counted, unless `counted`. */
+  kill: { readonly counted: boolean } | undefined;
+  after: After | undefined;
+  /** The admin request that waits for this start. */
+  ticket: number | undefined;
+}
+
+/** A set of children is being stopped in order, then started in order; everything else waits its turn. */
+export interface Operation {
+  readonly kind: 'boot' | 'restart' | 'exit';
+  /** Groups one after the other, the members of a group in parallel. */
+  stop: string[][];
+  readonly waiting: Set<string>;
+  start: string[];
+  readonly then:
+    | { readonly kind: 'nothing' }
+    | { readonly kind: 'retry'; readonly id: string; readonly delayMs: number }
+    | { readonly kind: 'end'; readonly exit: ExitReason; readonly error: NormalError | undefined };
+}
+
+export interface Policy {
+  readonly strategy: Strategy;
+  readonly intensity: number;
+  readonly periodMs: number;
+  readonly autoShutdown: 'never' | 'any_significant' | 'all_significant';
+  readonly onExhausted: 'escalate' | 'park';
+  readonly probeMs: number;
+  readonly maxChildren: number;
+  /** Children come and go at run time: they stop in parallel, and a child that is finished is forgotten. */
+  readonly dynamic: boolean;
+}
+
+export interface State {
+  readonly policy: Policy;
+  phase: 'new' | 'running' | 'stopping' | 'ended';
+  /** In start order. */
+  readonly children: Map<string, Child>;
+  log: number[];
+  operation: Operation | undefined;
+  /** What arrived during an operation and is not part of it. Bounded by the shell. */
+  later: Event[];
+}
+
+export type Event =
+  | { readonly type: 'boot' }
+  | { readonly type: 'started'; readonly id: string }
+  | { readonly type: 'start_failed'; readonly id: string; readonly error: NormalError }
+  | {
+      readonly type: 'exited';
+      readonly id: string;
+      readonly incarnation: number;
+      readonly reason: ExitReason;
+      readonly error?: NormalError | undefined;
+    }
+  | { readonly type: 'timer'; readonly id: string; readonly token: number }
+  | { readonly type: 'shutdown' }
+  | Admin;
+
+export type Admin =
+  | {
+      readonly type: 'start_child';
+      readonly id: string;
+      readonly policy: ChildPolicy;
+      readonly ticket: number;
+    }
+  | {
+      readonly type: 'terminate_child' | 'restart_child' | 'delete_child' | 'park' | 'unpark';
+      readonly id: string;
+      readonly ticket: number;
+    }
+  | {
+      readonly type: 'kill';
+      readonly id: string;
+      readonly counted: boolean;
+      readonly by: string;
+      readonly ticket: number;
+    };
+
+export type Refusal =
+  | 'already_started'
+  | 'already_present'
+  | 'running'
+  | 'restarting'
+  | 'not_running'
+  | 'not_found'
+  | 'max_children'
+  | 'stopping'
+  | 'start_failed'
+  | 'not_parked';
+export type Reply =
+  | { readonly ok: true; readonly incarnation: number }
+  | { readonly ok: false; readonly reason: Refusal; readonly error?: NormalError };
+
+export type ReportBody =
+  | { readonly type: 'progress'; readonly restarts: number }
+  | {
+      readonly type: 'child_terminated';
+      readonly reason: ExitReason;
+      readonly error?: NormalError | undefined;
+      readonly restart: Restart;
+    }
+  | { readonly type: 'start_error'; readonly error: NormalError }
+  | { readonly type: 'shutdown_error'; readonly reason: string }
+  | { readonly type: 'stale_exit' }
+  | { readonly type: 'restart_scheduled'; readonly delayMs: number; readonly attempt: number }
+  | { readonly type: 'parked'; readonly reason: string; readonly probeMs: number }
+  | { readonly type: 'unparked'; readonly by: 'operator' | 'probe' };
+
+export type Command =
+  | { readonly type: 'start'; readonly id: string; readonly incarnation: number }
+  | { readonly type: 'stop'; readonly id: string }
+  | { readonly type: 'kill'; readonly id: string; readonly by: string }
+  | { readonly type: 'arm'; readonly id: string; readonly token: number; readonly delayMs: number }
+  /** The spec is gone. */
+  | { readonly type: 'forget'; readonly id: string }
+  | { readonly type: 'report'; readonly id: string; readonly incarnation: number; readonly body: ReportBody }
+  | { readonly type: 'reply'; readonly ticket: number; readonly reply: Reply }
+  /** A child failed to start while the supervisor itself was starting: stop what runs, in reverse, in this turn, and fail. */
+  | { readonly type: 'abort'; readonly id: string; readonly error: NormalError }
+  | { readonly type: 'end'; readonly exit: ExitReason; readonly error: NormalError | undefined };
+
+export function createState(policy: Policy, children: readonly { id: string; policy: ChildPolicy }[]): State {
+  return {
+    policy,
+    phase: 'new',
+    children: new Map(children.map((c) => [c.id, newChild(c.id, c.policy)])),
+    log: [],
+    operation: undefined,
+    later: [],
+  };
+}
+
+export const cloneState = (state: State): State => ({
+  ...state,
+  children: new Map([...state.children].map(([id, c]) => [id, { ...c, log: [...c.log] }])),
+  log: [...state.log],
+  operation: state.operation && {
+    ...state.operation,
+    stop: state.operation.stop.map((g) => [...g]),
+    waiting: new Set(state.operation.waiting),
+    start: [...state.operation.start],
+  },
+  later: [...state.later],
+});
+
+export function newChild(id: string, policy: ChildPolicy): Child {
+  return {
+    id,
+    policy,
+    status: 'stopped',
+    incarnation: 0,
+    restarts: 0,
+    streak: 0,
+    startedAt: 0,
+    log: [],
+    token: 0,
+    probes: 0,
+    kill: undefined,
+    after: undefined,
+    ticket: undefined,
+  };
+}
+
+/** One event being decided. */
+export interface Turn {
+  readonly state: State;
+  readonly now: number;
+  readonly random: number;
+  readonly commands: Command[];
+}

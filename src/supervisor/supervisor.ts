@@ -1,0 +1,175 @@
+/**
+ * The shell around `decide`: runs its commands through XState's public API and feeds what happened back. A custom
+ * ActorLogic and not a machine, because a machine copies its whole children map at every spawn (10,000 children
+ * took 35 s to start), but an actor all the same: snapshot, inspection, parent and child work as anywhere.
+ */
+import type { AnyActorRef, EventObject } from 'xstate';
+import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
+import { checkChildSpec, checkSpec, type SupervisorSpec } from './child-spec.ts';
+import { close, feed, stopEverything } from './execute.ts';
+import {
+  childPolicy,
+  openShell,
+  supervisors,
+  type AdminCommand,
+  type Live,
+  type Shell,
+  type SupervisorEnv,
+  type SupervisorEvent,
+  type SupervisorLogic,
+  type SupervisorSnapshot,
+} from './shell.ts';
+import type { ExitReason, Reply } from './state.ts';
+
+/** Admin requests that wait for an operation to finish, at most. More are refused as `stopping`. */
+const ADMIN_QUEUE = 10_000;
+
+export function supervisorLogic(env: SupervisorEnv, spec: SupervisorSpec): SupervisorLogic {
+  const fault = checkSpec(spec);
+  if (fault) throw new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
+  const shells = new WeakMap<AnyActorRef, Shell>();
+  const snapshotOf = (shell: Shell): SupervisorSnapshot => {
+    // Read live: XState keeps the initial snapshot while `start` already boots the children.
+    const { state, ended } = shell;
+    const phase = {
+      get phase() {
+        return state.phase;
+      },
+    };
+    if (!ended)
+      return Object.assign(phase, { status: 'active' as const, error: undefined, output: undefined });
+    const output = { exit: ended.exit, ...(ended.error ? { error: ended.error } : {}) };
+    return Object.assign(phase, { status: 'done' as const, error: undefined, output });
+  };
+  const logic: SupervisorLogic = {
+    getInitialSnapshot(scope, input) {
+      const shell = openShell(env, spec, scope, input);
+      shells.set(scope.self, shell);
+      return snapshotOf(shell);
+    },
+    start(_snapshot, scope) {
+      feed(env, shells.get(scope.self)!, { type: 'boot' });
+    },
+    transition(_snapshot, event, scope) {
+      const shell = shells.get(scope.self)!;
+      receive(env, shell, event);
+      return snapshotOf(shell);
+    },
+    getPersistedSnapshot: (snapshot) => snapshot,
+  };
+  supervisors.add(logic);
+  return logic;
+}
+
+function receive(env: SupervisorEnv, shell: Shell, event: SupervisorEvent | EventObject): void {
+  const type = event.type;
+  if (type.startsWith('xstate.done.actor.') || type.startsWith('xstate.error.actor.'))
+    return childEnded(env, shell, event);
+  const own = event as SupervisorEvent;
+  switch (own.type) {
+    case 'supervisor.timer':
+      return feed(env, shell, { type: 'timer', id: own.id, token: own.token });
+    case 'supervisor.shutdown':
+      shell.stopReason = own.reason;
+      return feed(env, shell, { type: 'shutdown' });
+    case 'supervisor.admin':
+      return administer(env, shell, own.command, own.reply);
+    case 'supervisor.overdue':
+      return overdue(env, shell, own.id, own.incarnation);
+    case 'supervisor.closed':
+      return closed(env, shell, own.id, own.incarnation);
+    case 'supervisor.kill':
+      stopEverything(env, shell);
+      throw new CoppiceError('KILLED', { path: own.path, by: own.by });
+    default:
+      if (type === 'xstate.stop') stopEverything(env, shell);
+  }
+}
+
+/** The one source of endings: what XState tells a parent. `actorId` carries the incarnation. */
+function childEnded(env: SupervisorEnv, shell: Shell, event: EventObject): void {
+  const { actorId, output, error } = event as unknown as {
+    actorId: string;
+    output?: { exit?: unknown; error?: NormalError };
+    error?: unknown;
+  };
+  const cut = actorId.lastIndexOf('#');
+  const id = actorId.slice(0, cut);
+  const incarnation = Number(actorId.slice(cut + 1));
+  const live = shell.live.get(id);
+  if (!live || live.incarnation !== incarnation || live.ending) {
+    // A start that failed was reported as such; its late event is no news.
+    if (shell.state.children.get(id)?.incarnation === incarnation) return;
+    return feed(env, shell, { type: 'exited', id, incarnation, reason: 'error' });
+  }
+  if (event.type.startsWith('xstate.error.')) {
+    const reason = error instanceof CoppiceError && error.code === 'KILLED' ? 'killed' : 'error';
+    return exit(env, shell, id, live, reason, normalizeError(error));
+  }
+  exit(env, shell, id, live, exitOf(output?.exit), output?.error);
+}
+
+function exitOf(value: unknown): ExitReason {
+  return value === 'shutdown' || value === 'error' || value === 'timeout' || value === 'killed'
+    ? value
+    : 'normal';
+}
+
+function exit(
+  env: SupervisorEnv,
+  shell: Shell,
+  id: string,
+  live: Live,
+  reason: ExitReason,
+  error: NormalError | undefined,
+): void {
+  if (close(env, shell, id, live, reason, error)) closed(env, shell, id, live.incarnation);
+}
+
+function closed(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): void {
+  const live = shell.live.get(id);
+  if (!live?.ending || live.incarnation !== incarnation) return;
+  env.clock.clearTimeout(live.overdue);
+  shell.live.delete(id);
+  const { reason, error } = live.ending;
+  feed(env, shell, { type: 'exited', id, incarnation, reason, error });
+}
+
+/** The shutdown deadline passed: killed, and said so. */
+function overdue(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): void {
+  const live = shell.live.get(id);
+  if (!live || live.ending || live.incarnation !== incarnation) return;
+  shell.scope.stopChild(live.ref);
+  exit(env, shell, id, live, 'timeout', undefined);
+}
+
+function administer(
+  env: SupervisorEnv,
+  shell: Shell,
+  command: AdminCommand,
+  reply: (reply: Reply) => void,
+): void {
+  if (shell.tickets.size >= ADMIN_QUEUE) return reply({ ok: false, reason: 'stopping' });
+  const ticket = shell.nextTicket++;
+  shell.tickets.set(ticket, reply);
+  if (command.type !== 'start_child') return feed(env, shell, { ...command, ticket });
+  const { spec } = command;
+  const fault = checkChildSpec(spec, shell.state.policy.autoShutdown);
+  if (fault) {
+    shell.tickets.delete(ticket);
+    return reply({
+      ok: false,
+      reason: 'start_failed',
+      error: normalizeError(new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) })),
+    });
+  }
+  // An id that is present keeps its own spec: the request is only answered.
+  if (!shell.state.children.has(spec.id)) shell.specs.set(spec.id, spec);
+  feed(env, shell, { type: 'start_child', id: spec.id, policy: childPolicy(spec), ticket });
+  if (!shell.state.children.has(spec.id) && !shell.state.later.some((e) => 'id' in e && e.id === spec.id))
+    shell.specs.delete(spec.id);
+}
+
+function showValue(value: unknown): string {
+  return typeof value === 'object' && value ? 'an object' : String(value);
+}

@@ -1,0 +1,222 @@
+import type { AnyActorRef, EventObject } from 'xstate';
+import { normalizeError } from '../errors.ts';
+import type { Clock } from './clock.ts';
+import type { NodeKind, NodeStatus, Registry, TellResult, TreeNode, Watcher } from './registry.ts';
+import type { Scope } from './scope.ts';
+
+/** One row: what a path is now, also while nobody lives there. */
+export interface Entry {
+  readonly path: string;
+  readonly id: string;
+  readonly kind: NodeKind;
+  readonly children: Map<string, Entry>;
+  readonly parent: Entry | undefined;
+  ref: AnyActorRef | undefined;
+  scope: Scope | undefined;
+  incarnation: number;
+  /** Where the supervisor's rules keep this child: read when somebody looks, so that an exit costs nothing here. */
+  rules: { readonly children: ReadonlyMap<string, Ruled>; readonly key: string } | undefined;
+  progressAt: number;
+}
+
+interface Ruled {
+  readonly status: NodeStatus | 'stopped';
+  readonly restarts: number;
+  readonly incarnation: number;
+}
+
+/** The writing side, for supervisors and the wrapper of nested actors. */
+export interface Table extends Registry {
+  enter(path: string, kind: NodeKind): Entry;
+  began(entry: Entry, ref: AnyActorRef, incarnation: number, scope: Scope | undefined): void;
+  ended(entry: Entry, reason: string): void;
+  remove(entry: Entry): void;
+  touch(ref: AnyActorRef): void;
+  entry(path: string): Entry | undefined;
+  entryOf(ref: AnyActorRef): Entry | undefined;
+}
+
+export interface TableEnv {
+  readonly clock: Clock;
+  readonly deadLetter: (to: string, event: EventObject) => void;
+  readonly watcherFailed: (path: string, error: ReturnType<typeof normalizeError>) => void;
+}
+
+/** `/ # %` and control characters of an id, percent-encoded: an id is one segment whatever it contains. */
+export function encodeSegment(id: string): string {
+  return id.replaceAll(
+    /[/#%\p{Cc}]/gu,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
+}
+
+export function createTable(env: TableEnv): Table {
+  const entries = new Map<string, Entry>();
+  const byRef = new WeakMap<AnyActorRef, Entry>();
+  const watchers = new Map<string, Set<Watcher>>();
+  let root: Entry | undefined;
+
+  const notify = (path: string, call: (watcher: Watcher) => void): void => {
+    const set = watchers.get(path);
+    if (!set) return;
+    for (const watcher of [...set]) later(path, set, watcher, call);
+  };
+  // In a turn of its own: a watcher may talk to the very supervisor that is in the middle of its step.
+  const later = (path: string, set: Set<Watcher>, watcher: Watcher, call: (watcher: Watcher) => void): void =>
+    env.clock.defer(() => {
+      if (!set.has(watcher)) return;
+      try {
+        call(watcher);
+      } catch (error) {
+        env.watcherFailed(path, normalizeError(error));
+      }
+    });
+
+  const tell = (path: string, event: EventObject): TellResult => {
+    const ref = entries.get(path)?.ref;
+    if (!ref) {
+      env.deadLetter(path, event);
+      return 'noproc';
+    }
+    ref.send(event);
+    return 'sent';
+  };
+
+  const enter = (path: string, kind: NodeKind): Entry => {
+    const present = entries.get(path);
+    if (present) return present;
+    const cut = path.lastIndexOf('/');
+    // A root enters its children while it is being created, before it is entered itself.
+    const parent = cut < 0 ? undefined : enter(path.slice(0, cut), 'supervisor');
+    const entry: Entry = {
+      path,
+      kind,
+      parent,
+      id: path.slice(cut + 1),
+      children: new Map(),
+      ref: undefined,
+      scope: undefined,
+      incarnation: 0,
+      rules: undefined,
+      progressAt: env.clock.now(),
+    };
+    entries.set(path, entry);
+    parent?.children.set(entry.id, entry);
+    if (cut < 0) root = entry;
+    return entry;
+  };
+
+  const remove = (entry: Entry): void => {
+    for (const child of [...entry.children.values()]) remove(child);
+    entries.delete(entry.path);
+    entry.parent?.children.delete(entry.id);
+  };
+
+  const show = (entry: Entry, now: number): TreeNode => ({
+    path: entry.path,
+    id: entry.id,
+    kind: entry.kind,
+    state: stateOf(entry),
+    incarnation: ruled(entry)?.incarnation ?? entry.incarnation,
+    restarts: ruled(entry)?.restarts ?? Math.max(0, entry.incarnation - 1),
+    status: statusOf(entry),
+    queued: queueOf(entry.ref),
+    progressAgeMs: Math.max(0, Math.round(now - entry.progressAt)),
+    children: [...entry.children.values()].filter(isShown).map((child) => show(child, now)),
+  });
+
+  return {
+    tell,
+    scope: (path) => entries.get(path)?.scope,
+    whereis(ref) {
+      const entry = byRef.get(ref);
+      return entry && { path: entry.path, incarnation: entry.incarnation };
+    },
+    peek: (path) => entries.get(path)?.ref?.getSnapshot(),
+    incarnation: (path) => {
+      const entry = entries.get(path);
+      return entry?.ref ? entry.incarnation : undefined;
+    },
+    watch(path, watcher) {
+      const set = watchers.get(path) ?? new Set();
+      watchers.set(path, set);
+      set.add(watcher);
+      const entry = entries.get(path);
+      if (entry?.ref) later(path, set, watcher, (w) => w.up?.(entry.incarnation));
+      else later(path, set, watcher, (w) => w.down?.(entry?.incarnation ?? 0, 'noproc'));
+      return () => {
+        set.delete(watcher);
+        if (set.size === 0 && watchers.get(path) === set) watchers.delete(path);
+      };
+    },
+    tree() {
+      if (!root) throw new Error('no root supervisor was started');
+      return show(root, env.clock.now());
+    },
+    node(path) {
+      const entry = entries.get(path);
+      return entry && show(entry, env.clock.now());
+    },
+    enter,
+    began(entry, ref, incarnation, scope) {
+      entry.ref = ref;
+      entry.scope = scope;
+      entry.incarnation = incarnation;
+      entry.progressAt = env.clock.now();
+      byRef.set(ref, entry);
+      notify(entry.path, (w) => w.up?.(incarnation));
+    },
+    ended(entry, reason) {
+      if (!entry.ref) return;
+      const { incarnation } = entry;
+      entry.ref = undefined;
+      entry.scope = undefined;
+      notify(entry.path, (w) => w.down?.(incarnation, reason));
+    },
+    remove,
+    touch(ref) {
+      const entry = byRef.get(ref);
+      if (entry) entry.progressAt = env.clock.now();
+    },
+    entry: (path) => entries.get(path),
+    entryOf: (ref) => byRef.get(ref),
+  };
+}
+
+const ruled = (entry: Entry): Ruled | undefined => entry.rules?.children.get(entry.rules.key);
+
+function statusOf(entry: Entry): NodeStatus {
+  const status = ruled(entry)?.status;
+  if (status === undefined) return entry.ref ? 'running' : 'stopping';
+  return status === 'stopped' ? 'stopping' : status;
+}
+
+/** Stopped for good (terminated, ended normally) is not part of the living tree; going down or coming up is. */
+const isShown = (entry: Entry): boolean =>
+  entry.ref !== undefined || (ruled(entry)?.status ?? 'stopped') !== 'stopped';
+
+function stateOf(entry: Entry): string {
+  if (!entry.ref) return ruled(entry)?.status ?? 'stopped';
+  const snapshot = entry.ref.getSnapshot() as
+    | { value?: unknown; status?: string; phase?: string }
+    | undefined;
+  if (snapshot?.phase) return snapshot.phase;
+  return snapshot?.value === undefined ? (snapshot?.status ?? 'active') : dotted(snapshot.value);
+}
+
+/** `{ processing: 'running' }` as `processing.running`; parallel regions separated by commas. */
+function dotted(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return Object.entries(value as Record<string, unknown>)
+    .map(([name, inner]) =>
+      typeof inner === 'object' && inner && Object.keys(inner).length === 0
+        ? name
+        : `${name}.${dotted(inner)}`,
+    )
+    .join(',');
+}
+
+function queueOf(ref: AnyActorRef | undefined): number {
+  const queue = (ref?.getSnapshot() as { context?: { queue?: unknown } } | undefined)?.context?.queue;
+  return Array.isArray(queue) ? queue.length : 0;
+}

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { explain, type Subject } from '../../src/health/index.ts';
+import type { TreeNode } from '../../src/supervisor/index.ts';
+
+const NOW = 1_000_000;
+const node = (path: string, more: Partial<TreeNode> = {}): TreeNode => ({
+  path,
+  id: path.split('/').at(-1)!,
+  kind: 'worker',
+  state: 'idle',
+  incarnation: 1,
+  restarts: 0,
+  status: 'running',
+  queued: 0,
+  progressAgeMs: 0,
+  children: [],
+  ...more,
+});
+const SESSION = 'gateway/core/work/sessions/agent:main:main';
+const codes = (subject: Partial<Subject> & { node: TreeNode | undefined }): string[] =>
+  explain({ path: subject.node?.path ?? SESSION, context: {}, now: NOW, ...subject }).map((f) => f.code);
+const words = (subject: Partial<Subject> & { node: TreeNode | undefined }): string =>
+  explain({ path: subject.node?.path ?? SESSION, context: {}, now: NOW, ...subject })
+    .map((f) => f.text)
+    .join(' | ');
+
+describe('a session', () => {
+  it('that is not alive says what brings it to life', () => {
+    expect(words({ node: undefined })).toMatch(/next message/);
+  });
+
+  it('that waits for a ticket names its lane, who is in front, and what queues behind', () => {
+    const subject = {
+      node: node(SESSION, { state: 'processing.turn.requesting', queued: 3 }),
+      context: { lane: 'main' },
+      lane: { maxConcurrent: 8, holders: { a: {}, b: {} }, queue: [1] },
+    };
+    expect(codes(subject)).toEqual(['WAITS_FOR_TICKET', 'QUEUED']);
+    expect(words(subject)).toMatch(/lane main; 2 of 8 tickets are out, 1 wait.*3 wait behind/);
+  });
+
+  it('that runs names the model, since when, and the deadline that ends it', () => {
+    const subject = {
+      node: node(SESSION, { state: 'processing.turn.running' }),
+      context: { turn: { startedAt: NOW - 5_000, deadlineAt: NOW + 60_000 } },
+      run: {
+        state: 'attempting',
+        context: { candidates: [{ provider: 'local', model: 'm' }], candidate: 0, progressAt: NOW - 2_000 },
+      },
+    };
+    expect(codes(subject)).toEqual(['MODEL_CALL', 'RUN_ACTIVE', 'DEADLINE']);
+    expect(words(subject)).toMatch(
+      /local\/m; last sign of it 2\.0 s ago.*since 5\.0 s.*ends by itself in 1 min/,
+    );
+  });
+
+  it('that asked a question says how it is answered', () => {
+    const subject = {
+      node: node(SESSION, { state: 'waiting' }),
+      context: { question: { askedAt: NOW - 1_000 } },
+    };
+    expect(words(subject)).toMatch(/retry or skip/);
+  });
+});
+
+describe('anybody else', () => {
+  it('parked: why, and what brings it back, before anything else', () => {
+    const subject = {
+      node: node('gateway/core/edge/channels', { status: 'parked', restarts: 4 }),
+      lastReport: 'error: no route',
+    };
+    expect(codes(subject)[0]).toBe('PARKED');
+    expect(words(subject)).toMatch(/no route/);
+  });
+
+  it('a supervisor names its troubled children; a quiet one says it runs', () => {
+    const bad = [
+      node('g/w/a', { status: 'parked' }),
+      node('g/w/b', { status: 'backing-off' }),
+      node('g/w/c'),
+    ];
+    expect(codes({ node: node('g/w', { kind: 'supervisor', children: bad }) })).toEqual([
+      'CHILD_PARKED',
+      'CHILD_BACKING_OFF',
+    ]);
+    expect(codes({ node: node('g/w', { kind: 'supervisor' }) })).toEqual(['RUNNING']);
+  });
+
+  it('a gate that is shut says why, a lane that is full says how full, a provider that cools says until when', () => {
+    expect(words({ node: node('g/gate', { state: 'draining' }), context: { reason: 'a restart' } })).toMatch(
+      /a restart/,
+    );
+    expect(
+      words({ node: node('g/lanes/main'), context: { queue: [1], holders: { a: {} }, maxConcurrent: 1 } }),
+    ).toMatch(/1 of 1/);
+    expect(
+      words({
+        node: node('g/models/x', { state: 'cooling' }),
+        context: { untilAt: NOW + 30_000, class: 'rate_limit' },
+      }),
+    ).toMatch(/30\.0 s.*rate_limit/);
+  });
+});
