@@ -16,6 +16,9 @@ run(
   'false',
   '--allowImportingTsExtensions',
   'false',
+  '--rewriteRelativeImportExtensions',
+  '--rootDir',
+  'src/server/dashboard',
   '--outDir',
   'dist/server/dashboard',
 );

@@ -6,7 +6,16 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EVENTS } from '../src/bus/index.ts';
 import type { EventRow, Field } from '../src/bus/index.ts';
-import { configSchema, defaultOf, envKeys, leaves, metaOf, optionsOf, typeOf } from '../src/config/index.ts';
+import {
+  configSchema,
+  DEFAULT_MODELS,
+  defaultOf,
+  envKeys,
+  leaves,
+  metaOf,
+  optionsOf,
+  typeOf,
+} from '../src/config/index.ts';
 import { ERRORS } from '../src/errors.ts';
 import type { ErrorRow } from '../src/errors.ts';
 
@@ -119,8 +128,19 @@ export function configPage(): string {
       'A **secret** is a literal, `env:NAME`, or `file:PATH` (relative to the folder of the configuration); it is never printed.',
       'A **duration** is `30m`, `60s`, `1h30m`, `500ms` or a number. `NAME` stands for a name of your choice, `[]` for each entry of a list.',
       '',
-      'With no provider configured, `OPENAI_API_KEY` adds the provider `openai`; with no key either, the built-in `loopback/echo` answers.',
+      'With no provider configured, a key in the environment adds its provider, with the model below where none is named. With both keys the first row',
+      'is the primary and the other its fallback, unless a primary is named. With no key either, the built-in `loopback/echo` answers.',
     ].join('\n'),
+    table(
+      ['variable', 'provider', 'api', 'model', 'because it is'],
+      DEFAULT_MODELS.map(({ key, provider, api, model, why }) => [
+        code(key),
+        code(provider),
+        code(api),
+        code(`${provider}/${model}`),
+        why,
+      ]),
+    ),
     ...sections,
   );
 }

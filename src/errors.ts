@@ -84,6 +84,27 @@ const rows = {
     template: 'the configuration has {count} mistake(s):\n{problems}',
     remedy: 'Correct them; every key, its default and its variable are in docs/config.md.',
   },
+  CONFIG_REFUSED: {
+    severity: 'error',
+    template: 'nothing was written: with that, {path} would make the configuration invalid:\n{reason}',
+    remedy: 'Choose another key or value; `coppice config show` prints what is in force.',
+  },
+  CONFIG_CHANGED: {
+    severity: 'error',
+    template: 'nothing was written: {file} was changed by somebody else in the meantime',
+    remedy: 'Run the command again; it reads the file anew.',
+    retryable: true,
+  },
+  CONFIG_UNWRITABLE: {
+    severity: 'error',
+    template: '{file} cannot be written: {reason}',
+    remedy: 'Make the file and its folder your own, or name another file with --config.',
+  },
+  CONFIG_PRESENT: {
+    severity: 'error',
+    template: 'nothing was written: {file} is there already',
+    remedy: 'Move it away, or name another file with --config.',
+  },
   // -- channels and schedule
   LEG_LOST: {
     severity: 'error',
@@ -91,6 +112,32 @@ const rows = {
     remedy:
       'Its supervisor tries again later; run `coppice explain gateway/core/edge/channels/{channel}` and check the credentials and the network of that channel.',
     retryable: true,
+  },
+  HOOK_NOT_FOUND: {
+    severity: 'warn',
+    template: 'there is no webhook channel "{name}"',
+    remedy: 'Configure channels.{name} with type "webhook", or correct the address.',
+  },
+  HOOK_SIGNATURE: {
+    severity: 'warn',
+    template: 'the request to webhook channel {channel} is not signed by its secret: {reason}',
+    remedy:
+      'Send x-coppice-timestamp and x-coppice-signature: v1=HEX, where HEX is the HMAC-SHA256 of "TIMESTAMP.BODY" under channels.{channel}.secret.',
+  },
+  HOOK_STALE: {
+    severity: 'warn',
+    template: 'the request to webhook channel {channel} was signed {when}; its window is {windowMs} ms',
+    remedy: 'Set the clocks of both machines, and sign each attempt anew.',
+  },
+  HOOK_TOO_LARGE: {
+    severity: 'warn',
+    template: 'the body is larger than the {maxBytes} bytes this webhook channel takes',
+    remedy: 'Send less, or raise maxBodyBytes of that channel.',
+  },
+  HOOK_BODY: {
+    severity: 'warn',
+    template: 'the body for webhook channel {channel} is no message: {reason}',
+    remedy: 'Send JSON { text, target?, sessionKey?, id? }, or text/plain.',
   },
   SCHEDULE_SILENT: {
     severity: 'error',
@@ -168,6 +215,28 @@ const rows = {
     template: 'the gateway process {pid} was told to stop and is still there after {waitMs} ms',
     remedy: 'Run `coppice stop` again for a fast stop, or wait: its launcher kills it at the stop deadline.',
     retryable: true,
+  },
+  RESTART_TIMED_OUT: {
+    severity: 'error',
+    template: 'the restart was asked for, and after {waitMs} ms the gateway is not back: {reason}',
+    remedy:
+      'Run `coppice status`. Without its launcher (`--no-launcher`) a gateway comes back only if its service manager starts it again.',
+    retryable: true,
+  },
+  SESSION_NOT_FOUND: {
+    severity: 'error',
+    template: 'there is no session {sessionKey}',
+    remedy: 'Run `coppice sessions ls` for those that exist.',
+  },
+  TURN_FAILED: {
+    severity: 'error',
+    template: 'the turn of session {sessionKey} ended with {status}: {reason}',
+    remedy: 'Run `coppice explain {sessionKey}`, or send the message again.',
+  },
+  EVIDENCE_MISSING: {
+    severity: 'error',
+    template: 'the demonstration did not show what it promises: {missing}',
+    remedy: 'Run it again; if it fails again, please report it with the lines above.',
   },
   // -- runs
   MODEL_FAILED: {
@@ -280,6 +349,63 @@ const rows = {
     template: 'pages from {origin} may not connect',
     remedy: 'Add that origin to gateway.allowedOrigins if you trust it.',
   },
+  COMPLETION_INVALID: {
+    severity: 'warn',
+    template: 'invalid {param}: {reason}',
+    remedy: 'Correct it; nothing was done.',
+  },
+  COMPLETION_UNSUPPORTED: {
+    severity: 'warn',
+    template: '{param} is not supported: {reason}',
+    remedy: 'Leave it out; docs/openai.md lists what is supported. Nothing was done.',
+  },
+  COMPLETION_ABORTED: {
+    severity: 'warn',
+    template: 'the run {runId} was aborted before its answer was complete',
+    remedy: 'Somebody asked for that. Ask again if you still want the answer.',
+  },
+  MODEL_UNKNOWN: {
+    severity: 'warn',
+    template: 'there is no model "{model}"; there is {known}',
+    remedy: 'Name one of these; `coppice` is the model of the agent. GET /v1/models lists them all.',
+  },
+  BODY_TOO_LARGE: {
+    severity: 'warn',
+    template: 'the body has more than {limit} bytes',
+    remedy: 'Send less; a request with a session (x-coppice-session) needs its last message only.',
+  },
+  BODY_TYPE_REFUSED: {
+    severity: 'warn',
+    template: 'the body is not taken as {found}',
+    remedy: 'Send it as application/json, not compressed.',
+  },
+  ANSWER_DIVERGED: {
+    severity: 'warn',
+    template: 'the answer was begun anew, and differs from the part of it that was sent',
+    remedy: 'Discard that part. A repeat with the same Idempotency-Key, or without streaming, has it whole.',
+  },
+  ANSWER_INTERRUPTED: {
+    severity: 'warn',
+    template: 'the gateway goes down before this answer is complete',
+    remedy:
+      'The message is on record and is answered in the next life. With an Idempotency-Key a repeat gets that answer.',
+    retryable: true,
+  },
+  HTTP_INVALID: {
+    severity: 'warn',
+    template: 'invalid HTTP request: {reason}',
+    remedy: 'Send a well-formed HTTP/1.1 request with one Host header and one way of saying its length.',
+  },
+  HTTP_HEADERS_TOO_LARGE: {
+    severity: 'warn',
+    template: 'the headers of the request are larger than 16 KiB',
+    remedy: 'Send fewer or shorter headers; cookies of other servers on this host are a common cause.',
+  },
+  HTTP_TIMED_OUT: {
+    severity: 'warn',
+    template: 'the request did not arrive whole in time',
+    remedy: 'Send its headers within 10 seconds, and all of it within 30.',
+  },
   PAGE_NOT_FOUND: {
     severity: 'warn',
     template: 'there is nothing at {method} {path}',
@@ -289,6 +415,11 @@ const rows = {
     severity: 'warn',
     template: 'invalid frame: {reason}',
     remedy: 'Send one JSON text frame { type: "req", id, method, params } per request.',
+  },
+  MACHINE_UNKNOWN: {
+    severity: 'warn',
+    template: 'there is no machine "{name}"; the nearest known one is "{nearest}"',
+    remedy: 'Run `coppice machines ls`, or ask machines.list, for their names.',
   },
   METHOD_UNKNOWN: {
     severity: 'warn',
@@ -315,6 +446,17 @@ const rows = {
     severity: 'warn',
     template: 'the answer to {method} is {bytes} bytes, more than one reply may have',
     remedy: 'Ask for less at once, with a smaller limit or a deeper path.',
+  },
+  // -- attachments
+  ATTACHMENT_REFUSED: {
+    severity: 'warn',
+    template: 'file {file} of the message is refused: {reason}',
+    remedy: 'Send it in another form, or without it; nothing of the message was taken.',
+  },
+  ATTACHMENT_LOST: {
+    severity: 'error',
+    template: 'the file {sha256} cannot be read: {reason}',
+    remedy: 'Send it again with a new message; the transcript keeps its name and size.',
   },
   // -- store
   STORE_BUSY: {

@@ -1,7 +1,9 @@
 /** One gateway, from the outside: start, run until somebody ends it, stop in order, say how it ended. */
 import { PATHS } from './actors/paths.ts';
 import type { AnyEnvelope } from './bus/index.ts';
-import { CoppiceError, type NormalError } from './errors.ts';
+import type { Config } from './config/index.ts';
+import { CoppiceError, normalizeError, type NormalError } from './errors.ts';
+import type { LiveConfig, Reconfigured } from './gateway-config.ts';
 import {
   beginLife,
   endLife,
@@ -11,6 +13,7 @@ import {
   STOP_MS,
   type Ended,
   type Ending,
+  type Hooks,
   type Life,
   type LifeInit,
 } from './gateway-life.ts';
@@ -25,6 +28,11 @@ export interface GatewayHandle {
   requestRestart(reason: string): void;
   /** Never rejects. */
   readonly ended: Promise<Ended>;
+  /**
+   * Takes a new configuration: what can change while it runs is in force when this returns, for the rest a planned
+   * restart is asked for. Throws what `read` throws, and then nothing has changed.
+   */
+  reconfigure(read: () => Config): Reconfigured;
   tree(): TreeNode;
   /** Every fact, through a bounded queue of its own. Returns a remover. */
   on(listener: (fact: AnyEnvelope) => void): () => void;
@@ -40,9 +48,9 @@ export function createHandle(init: LifeInit): GatewayHandle {
   const ended = Promise.withResolvers<Ended>();
   const rootEnded = Promise.withResolvers<NormalError | undefined>();
 
-  const request = (kind: 'stop' | 'restart', reason: string): void => {
+  const request: Hooks['request'] = (kind, reason, options) => {
     if (!life) return;
-    const event = { type: 'restart.request', kind, reason, atMs: Math.round(clock.now()) };
+    const event = { type: 'restart.request', kind, reason, ...options, atMs: Math.round(clock.now()) };
     if (life.parts.deps.registry.tell(PATHS.coordinator, event) === 'noproc')
       void stopNow(kind, reason, STOP_MS);
   };
@@ -100,12 +108,36 @@ export function createHandle(init: LifeInit): GatewayHandle {
     requestStop: (reason) => request('stop', reason),
     requestRestart: (reason) => request('restart', reason),
     ended: ended.promise,
+    reconfigure: (read) =>
+      reconfigure(init.live, running(life), read, (reason) => request('restart', reason)),
     tree: () => running(life).parts.deps.registry.tree(),
     on: (listener) => running(life).parts.bus.subscribe({ name: 'host', deliver: listener }),
     get port() {
       return life?.listener.address().port ?? 0;
     },
   };
+}
+
+/** One fact either way. */
+function reconfigure(
+  live: LiveConfig,
+  { parts: { bus, deps } }: Life,
+  read: () => Config,
+  restart: (reason: string) => void,
+): Reconfigured {
+  const from = { path: PATHS.config, incarnation: deps.registry.incarnation(PATHS.config) ?? 0 };
+  let next: Config;
+  try {
+    next = read();
+  } catch (error) {
+    bus.publish({ type: 'config.rejected', error: normalizeError(error) }, from);
+    throw error;
+  }
+  const taken = live.offer(next);
+  if (taken.changed.length === 0) return taken;
+  bus.publish({ type: 'config.applied', ...taken }, from);
+  if (taken.restart.length > 0) restart(`the configuration changed: ${taken.restart.join(', ')}`);
+  return taken;
 }
 
 function running(life: Life | undefined): Life {

@@ -1,12 +1,13 @@
 /** How one life of a gateway is opened and ended: the store and the socket first, then the tree; and the other way round. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { createActor, type AnyActorRef } from 'xstate';
 import { PATHS } from './actors/paths.ts';
 import { createPort } from './gateway-port.ts';
 import { composeTree } from './gateway.ts';
 import { census, createParts, type FirstStore, type GatewayParts, type PartsInit } from './gateway-parts.ts';
-import type { GatewaySettings } from './gateway-settings.ts';
+import { fresh, type LiveConfig } from './gateway-config.ts';
 import { normalizeError, type NormalError } from './errors.ts';
 import type { Channel } from './channels/index.ts';
 import type { Provider } from './models/index.ts';
@@ -14,11 +15,12 @@ import { createServer, listenOn, type ListeningSource } from './server/index.ts'
 import { openReader, openStore, STORE_FILE } from './store/index.ts';
 import type { Clock, TimerHandle } from './supervisor/index.ts';
 import { startAggregate } from './telemetry/aggregate.ts';
-import { createLog, logFacts } from './telemetry/log/index.ts';
+import { createLog, createRedactor, logFacts } from './telemetry/log/index.ts';
 import type { Tool } from './tools/index.ts';
 
 export interface LifeInit {
-  readonly settings: GatewaySettings;
+  /** The configuration in force. */
+  readonly live: LiveConfig;
   readonly clock: Clock;
   readonly stateDir: string;
   readonly configPath: string | undefined;
@@ -61,16 +63,22 @@ export interface Life {
   clean: boolean;
 }
 
+export interface RequestOptions {
+  readonly by?: string;
+  readonly force?: boolean;
+}
+
 export interface Hooks {
   stopping(): Ending | undefined;
-  request(kind: 'stop' | 'restart', reason: string): void;
+  request(kind: 'stop' | 'restart', reason: string, options?: RequestOptions): void;
   handOver(output: { kind: 'stop' | 'restart'; reason: string }): void;
   ended(error: NormalError | undefined): void;
 }
 
 /** Everything but the tree itself, which `beginLife` starts. Rejects with what the store or the socket says. */
 export async function openLife(init: LifeInit, hooks: Hooks): Promise<Life> {
-  const { clock, settings, stateDir } = init;
+  const { clock, live, stateDir } = init;
+  const { settings } = live;
   const startedAt = clock.now();
   const storeFile = join(stateDir, STORE_FILE);
   const owner = `gateway:${process.pid}`;
@@ -145,30 +153,34 @@ function partsOf(
   storeFile: string,
   owner: string,
 ): Omit<PartsInit, 'firstStore'> {
-  const { clock, settings, stateDir, providers, tools, channels } = init;
+  const { clock, live, stateDir, providers, tools, channels } = init;
+  const { settings } = live;
+  const restartedAt = lastRestart(storeFile);
   return {
-    settings,
+    live,
     clock,
     storeFile,
     owner,
     providers,
     tools,
     channels,
-    coordinator: { ...settings.coordinator, restartedAt: lastRestart(storeFile), handOver: hooks.handOver },
+    coordinator: fresh(() => ({ ...live.settings.coordinator, restartedAt, handOver: hooks.handOver })),
     openLog(bus) {
       if (!init.log) return () => {};
-      const log = createLog({ ...settings.log, dir: join(stateDir, 'logs') });
-      const unsubscribe = logFacts(bus, log);
-      return () => {
-        unsubscribe();
-        log.close();
-      };
+      return keepLog(live, () => {
+        const log = createLog({ ...live.settings.log, dir: join(stateDir, 'logs') });
+        const unsubscribe = logFacts(bus, log);
+        return () => {
+          unsubscribe();
+          log.close();
+        };
+      });
     },
     openServer(parts) {
       const server = createServer({
         port: portOf(init, parts, hooks, life),
         auth: settings.auth,
-        allowedOrigins: settings.allowedOrigins,
+        allowedOrigins: () => live.settings.allowedOrigins,
         limits: settings.limits,
         clock,
         listener: life().listener,
@@ -188,22 +200,45 @@ function partsOf(
   };
 }
 
+/** The log as it is configured now: opened anew when that changes. Lines are written at once, so none is lost. */
+function keepLog(live: LiveConfig, open: () => () => void): () => void {
+  let configured = live.settings.log;
+  let close = open();
+  const forget = live.watch(() => {
+    if (isDeepStrictEqual(configured, live.settings.log)) return;
+    configured = live.settings.log;
+    close();
+    close = open();
+  });
+  return () => {
+    forget();
+    close();
+  };
+}
+
 function portOf(init: LifeInit, parts: GatewayParts, hooks: Hooks, life: () => Life) {
-  const { deps, supervision, bus, door, sessions, chat, store } = parts;
-  const { version, stateDir, configPath, settings } = init;
+  const { deps, supervision, bus, door, sessions, chat, store, webhooks } = parts;
+  const { version, stateDir, configPath, live } = init;
+  const startedAt = Math.round(life().startedAt);
+  const { log } = live.settings;
   return createPort({
     ...deps,
-    facts: { ...settings.facts, version, stateDir, configPath, startedAt: Math.round(life().startedAt) },
+    facts: fresh(() => ({ ...live.settings.facts, version, stateDir, configPath, startedAt })),
     supervision,
     bus,
     door,
     sessions,
     chat,
+    webhooks,
     storeOpen: () => store.open,
     stopping: () => hooks.stopping() !== undefined,
     tickedAt: () => life().tickedAt,
     requestStop: (reason) => hooks.request('stop', reason),
-    requestRestart: (reason) => hooks.request('restart', reason),
+    requestRestart: (reason, options) => hooks.request('restart', reason, options),
+    redact: createRedactor({
+      patterns: log.redactPatterns ?? [],
+      secrets: log.secrets ?? [],
+    }).value,
   });
 }
 

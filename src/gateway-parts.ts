@@ -1,4 +1,5 @@
 /** What a gateway is made of, built once per gateway: ports, doors, and how its resources open. Composition only. */
+import { dirname, join } from 'node:path';
 import type { CoordinatorOptions } from './actors/coordinator.ts';
 import type { Deps } from './actors/deps.ts';
 import { createDoor, type Door } from './actors/door.ts';
@@ -12,20 +13,30 @@ import { sessionsDoor, type SessionsDoor } from './actors/sessions.ts';
 import { createSignalSeq } from './actors/signal-seq.ts';
 import { createStoreHolder, type StoreHolder } from './actors/store-holder.ts';
 import { createBus, createDeadLetterOffice, createTap, type Bus, type Tap } from './bus/index.ts';
-import { createWebchat, type Channel, type Webchat } from './channels/index.ts';
+import { createWebchat, createWebhook, type Channel, type Webchat, type Webhook } from './channels/index.ts';
+import { fresh, openConfig, type LiveConfig } from './gateway-config.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
 import { CoppiceError, normalizeError } from './errors.ts';
 import { createIds } from './host/index.ts';
+import { LIMITS } from './machines/limits.ts';
 import { createProviders, type Provider } from './models/index.ts';
 import { WEBSOCKET_CHANNEL } from './server/index.ts';
-import { openReader, openStore, statements, type OpenReader, type OpenStore } from './store/index.ts';
+import {
+  openAttachments,
+  openReader,
+  openStore,
+  statements,
+  type OpenReader,
+  type OpenStore,
+} from './store/index.ts';
 import { createSupervision, type Clock, type Disposer, type Supervision } from './supervisor/index.ts';
 import type { Census } from './telemetry/aggregate.ts';
 import { factOf } from './telemetry/reports.ts';
 import { createTools, narrowTools, type Tool } from './tools/index.ts';
 
 export interface PartsInit {
-  readonly settings: GatewaySettings;
+  /** The configuration in force. */
+  readonly live: LiveConfig;
   readonly clock: Clock;
   readonly storeFile: string;
   /** Already open, for the first life of the store actor: what is wrong with the store is found before the tree stands. */
@@ -52,6 +63,7 @@ export interface GatewayParts {
   readonly bus: Bus;
   readonly tap: Tap;
   readonly chat: Webchat;
+  readonly webhooks: readonly Webhook[];
   readonly door: Door;
   readonly sessions: SessionsDoor;
   readonly store: StoreHolder;
@@ -62,7 +74,11 @@ export interface GatewayParts {
     readonly coordinator: CoordinatorOptions;
     readonly supervision: GatewaySettings['supervision'];
   };
+  /** What the gate holds new work against. */
+  readonly gate: Deps & { readonly maxQueue: number };
+  readonly live: LiveConfig;
   readonly openStore: (context: OpenContext) => Promise<Disposer>;
+  readonly openConfig: (context: OpenContext) => Disposer;
   readonly openLog: () => Disposer;
   readonly openServer: () => Disposer;
   readonly openAggregate: () => Disposer;
@@ -74,7 +90,8 @@ export interface GatewayParts {
 const STORE_WAIT_MS = 10_000;
 
 export function createParts(init: PartsInit): GatewayParts {
-  const { clock, settings } = init;
+  const { clock, live } = init;
+  const { settings } = live;
   const ids = createIds();
   const bus = createBus({ now: () => Math.round(clock.now()), defer: clock.defer });
   const deadLetters = createDeadLetterOffice({ now: () => Math.round(clock.now()), bus });
@@ -92,14 +109,22 @@ export function createParts(init: PartsInit): GatewayParts {
   const reader = openReader(init.storeFile);
   const store = createStoreHolder({ clock, statements, read: reader, waitMs: STORE_WAIT_MS });
   const chat = createWebchat({ name: WEBSOCKET_CHANNEL });
-  const channels = [chat.channel, ...(init.channels ?? [])];
+  const webhooks = settings.webhooks.map((one) => createWebhook({ ...one, clock }));
+  const channels = [chat.channel, ...webhooks.map(({ channel }) => channel), ...(init.channels ?? [])];
   const configured = createProviders(settings.models, { clock });
+  const attachments = openAttachments({
+    dir: join(dirname(init.storeFile), 'attachments'),
+    carriedBytes: carriedBytes(settings.limits.frameBytes),
+    onFault: (error) =>
+      void bus.publish({ type: 'actor.fault', error: normalizeError(error), source: 'removing a file' }),
+  });
   const deps: Deps = {
     clock,
     random: Math.random,
     ids,
     registry,
     store,
+    attachments,
     report: (fact, source) => void bus.publish(fact, source),
     startChild: (path, spec) => startedOr(supervision.startChild(path, spec), path, spec.id),
     nested: supervision.nested,
@@ -110,8 +135,16 @@ export function createParts(init: PartsInit): GatewayParts {
   };
   const door = createDoor(deps);
   const seq = createSignalSeq();
-  const run = runLogic(deps, { ...settings.runs, tools: toolsByAgent(settings, deps.tools), seq });
-  const sessions = sessionsDoor(deps, { ...settings.sessions, run, seq, ...deliveriesOf(deps) });
+  const tools = toolsByAgent(live, deps.tools);
+  const run = runLogic(
+    deps,
+    fresh(() => ({ ...live.settings.runs, tools, seq })),
+  );
+  const deliveries = deliveriesOf(deps);
+  const sessions = sessionsDoor(
+    deps,
+    fresh(() => ({ ...live.settings.sessions, run, seq, ...deliveries })),
+  );
   let first: FirstStore | undefined = init.firstStore;
   const parts: GatewayParts = {
     deps,
@@ -119,16 +152,24 @@ export function createParts(init: PartsInit): GatewayParts {
     bus,
     tap,
     chat,
+    webhooks,
     door,
     sessions,
     store,
     reader,
     options: {
-      lanes: settings.lanes,
-      heartbeats: settings.heartbeats,
+      lanes: settings.lanes.map((lane) =>
+        fresh(() => live.settings.lanes.find(({ name }) => name === lane.name) ?? lane),
+      ),
+      heartbeats: settings.heartbeats.map((one, index) =>
+        fresh(() => live.settings.heartbeats[index] ?? one),
+      ),
       supervision: settings.supervision,
-      coordinator: { ...init.coordinator, pendingWork: () => pendingWork(parts) },
+      coordinator: fresh(() => ({ ...init.coordinator, pendingWork: () => pendingWork(parts) })),
     },
+    gate: fresh(() => ({ ...deps, maxQueue: live.settings.sessions.maxQueue ?? LIMITS.queuePerSession })),
+    live,
+    openConfig: openConfig({ live, registry, supervision }),
     async openStore(context) {
       const given = first;
       first = undefined;
@@ -137,10 +178,13 @@ export function createParts(init: PartsInit): GatewayParts {
         context.fail(error);
       };
       if (given) given.onFailed = onFailed;
-      return holdStore(
+      const held = holdStore(
         parts,
         given?.store ?? (await openStore({ file: init.storeFile, owner: init.owner, onFailed })),
       );
+      // What an earlier life left behind; nothing waits for it, and it reports its own failures.
+      if (given) void attachments.sweep(() => reader.referencedFiles());
+      return held;
     },
     openLog: () => init.openLog(bus),
     openServer: () => init.openServer(parts),
@@ -150,14 +194,15 @@ export function createParts(init: PartsInit): GatewayParts {
   return parts;
 }
 
-/** The tools of an agent, found once. */
+/** The tools of an agent, found once for each configuration. */
 function toolsByAgent(
-  settings: GatewaySettings,
+  live: LiveConfig,
   all: ReadonlyMap<string, Tool>,
 ): (agentId: string) => ReadonlyMap<string, Tool> {
   const known = new Map<string, ReadonlyMap<string, Tool>>();
+  live.watch(() => known.clear());
   const find = (agentId: string): ReadonlyMap<string, Tool> => {
-    const { allow, deny } = settings.toolPolicy(agentId);
+    const { allow, deny } = live.settings.toolPolicy(agentId);
     return allow.reduce((tools, names) => narrowTools(tools, { allow: names }), narrowTools(all, { deny }));
   };
   return (agentId) => {
@@ -167,6 +212,10 @@ function toolsByAgent(
     return tools;
   };
 }
+
+/** Bytes of files that fit into one frame: base64 makes four characters of three, and the rest of the frame is small. */
+const carriedBytes = (frameBytes: number | undefined): number | undefined =>
+  frameBytes === undefined ? undefined : Math.floor(((frameBytes - 4_096) * 3) / 4);
 
 function holdStore({ bus, store }: GatewayParts, opened: OpenStore): Disposer {
   const { file, schema, epoch } = opened;
@@ -193,10 +242,11 @@ function startedOr(
 
 const sessionNodes = ({ deps }: GatewayParts) => deps.registry.node(PATHS.sessions)?.children ?? [];
 
-/** Admitted work that has not ended. A session that waits for its user's answer keeps nobody waiting. */
+/** Admitted work that has not ended. Who waits for an answer, or is held down, keeps nobody waiting. */
 function pendingWork(parts: GatewayParts): number {
-  const busy = (state: string): number => (state.startsWith('idle') || state.startsWith('waiting') ? 0 : 1);
-  return sessionNodes(parts).reduce((sum, node) => sum + node.queued + busy(node.state), parts.door.waiting);
+  const quiet = (state: string): boolean => state.startsWith('idle') || state.startsWith('waiting');
+  const busy = sessionNodes(parts).filter(({ status, state }) => status === 'running' && !quiet(state));
+  return busy.reduce((sum, node) => sum + node.queued + 1, parts.door.waiting);
 }
 
 export function census(parts: GatewayParts): Census {

@@ -1,13 +1,21 @@
 import type { RunSignal } from './channels/contract.ts';
+import type { Webhook } from './channels/index.ts';
 import { CoppiceError } from './errors.ts';
+import { createFactPort } from './gateway-facts.ts';
+import { createHookPort } from './gateway-hooks.ts';
+import { describeMachine, listMachines } from './gateway-machines.ts';
+import { modelRows } from './gateway-models.ts';
 import { explain, grade, whyNotReady, type Evidence } from './health/index.ts';
 import { WEBSOCKET_CHANNEL } from './server/index.ts';
-import type { GatewayPort, HealthView } from './server/port.ts';
+import type { Accepted, GatewayPort, HealthView, Offer, RestartView } from './server/port.ts';
+import type { Attachment } from './store/contract.ts';
 import type { Supervision, TimerHandle, TreeNode } from './supervisor/index.ts';
 import type { Bus } from './bus/index.ts';
 import type { Deps } from './actors/deps.ts';
 import type { Door } from './actors/door.ts';
 import { profileState } from './actors/models.ts';
+import type { RestartContext } from './machines/restart.ts';
+import type { Candidate } from './machines/turn.ts';
 import { lanePath, PATHS, sessionPath } from './actors/paths.ts';
 import type { SessionsDoor } from './actors/sessions.ts';
 
@@ -21,12 +29,17 @@ export interface PortFacts {
   readonly heartbeatSeconds: number;
   /** Providers the default agent may use. */
   readonly providers: readonly string[];
+  /** What the default agent asks, in that order. */
+  readonly candidates: readonly Candidate[];
+  /** Every agent's own models, "provider/model". */
+  readonly models: readonly string[];
 }
 
 export interface PortDeps extends Pick<
   Deps,
-  'clock' | 'ids' | 'registry' | 'store' | 'providers' | 'channels'
+  'clock' | 'ids' | 'registry' | 'store' | 'attachments' | 'providers' | 'channels' | 'report'
 > {
+  readonly webhooks: readonly Webhook[];
   readonly facts: PortFacts;
   readonly supervision: Supervision;
   readonly bus: Bus;
@@ -38,12 +51,16 @@ export interface PortDeps extends Pick<
   /** When the supervisor's tick last came. */
   tickedAt(): number;
   requestStop(reason: string): void;
-  requestRestart(reason: string): void;
+  requestRestart: GatewayPort['requestRestart'];
+  /** A copy in plain JSON without secrets. */
+  redact(value: unknown): unknown;
 }
 
 /** The tick may be this late before liveness says so: a busy machine is no dead one. */
 const TICK_BUDGET_MS = 10_000;
 const RECENT_SESSIONS = 5;
+/** The message of an open question lies within this many rows of the end: nothing is settled while it is open. */
+const ASKED_ROWS = 50;
 
 /** The gateway as its surfaces see it: reads from store and tree, commands through the doors. */
 export function createPort(deps: PortDeps): GatewayPort {
@@ -57,7 +74,7 @@ export function createPort(deps: PortDeps): GatewayPort {
     configPath: facts.configPath,
     now,
     newId: deps.ids.id,
-    offer: async (offer) => {
+    offer: async (offer, attachments = []) => {
       if (offer.channel === WEBSOCKET_CHANNEL && !deps.chat.accepting) {
         throw new CoppiceError('UNAVAILABLE', {
           what: 'the chat channel',
@@ -65,7 +82,7 @@ export function createPort(deps: PortDeps): GatewayPort {
           retryAfterMs: 500,
         });
       }
-      return deps.door.offer(offer);
+      return attachments.length === 0 ? deps.door.offer(offer) : offerFiles(deps, offer, attachments);
     },
     abort: ({ sessionKey, runId }) => deps.sessions.abort(sessionKey, runId),
     waitRun: (runId, timeoutMs) => waitRun(deps, runId, timeoutMs),
@@ -75,11 +92,19 @@ export function createPort(deps: PortDeps): GatewayPort {
     history: (sessionKey, limit) => history(deps, sessionKey, limit),
     resetSession: (sessionKey) => deps.sessions.reset(sessionKey),
     deleteSession: (sessionKey) => deps.sessions.delete(sessionKey),
-    models: () => [...deps.providers.values()].flatMap((provider) => [...provider.models()]),
+    models: () => modelRows(deps),
+    modelNames: () => modelNames(deps),
     agents: () => [...facts.agents],
     tree: () => registry.tree(),
     explain: (subject) => explainPath(deps, subject),
     kill: (path, options) => supervision.kill(path, options),
+    park: async (path) => supervision.hold(notTheWayIn(path), 'park'),
+    unpark: (path) => supervision.hold(path, 'unpark'),
+    ...createHookPort(deps),
+    ...createFactPort(deps.bus, deps.redact),
+    machines: listMachines,
+    machine: describeMachine,
+    restartStatus: () => restartStatus(deps),
     requestStop: deps.requestStop,
     requestRestart: deps.requestRestart,
     health: () => health(deps, evidence()),
@@ -95,6 +120,60 @@ export function createPort(deps: PortDeps): GatewayPort {
         deliver: (fact) => listener(fact as Parameters<typeof listener>[0]),
       }),
   };
+}
+
+/** Nobody could ask for it back. */
+function notTheWayIn(path: string): string {
+  if (path !== PATHS.server && path !== PATHS.control) return path;
+  const reason = 'it is the way in: nobody could unpark it';
+  throw new CoppiceError('ACTOR_REFUSES', { path, operation: 'park', reason });
+}
+
+function restartStatus(deps: PortDeps): RestartView {
+  const snapshot = deps.registry.peek(PATHS.coordinator) as
+    | { value?: unknown; context?: Partial<RestartContext> }
+    | undefined;
+  const {
+    count = 0,
+    kind = 'restart',
+    reason = '',
+    pending = 0,
+    restartedAt = null,
+  } = snapshot?.context ?? {};
+  const state = deps.stopping() ? 'handed_over' : stateName(snapshot?.value);
+  return { state, kind: count > 0 ? kind : null, reason, requests: count, pending, restartedAt };
+}
+
+/** The outermost state: where a restart is; what it is doing there is its own affair. */
+function stateName(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Object.keys(value)[0] ?? 'starting';
+  return typeof value === 'string' ? value : 'starting';
+}
+
+function modelNames({ facts, providers }: PortDeps): ReturnType<GatewayPort['modelNames']> {
+  const each = [...providers.values()].map((one) => ({
+    name: one.name,
+    ids: one.models().map(({ id }) => id),
+  }));
+  const listed = each.flatMap(({ name, ids }) => ids.map((id) => `${name}/${id}`));
+  return {
+    listed: [...new Set([...facts.models, ...listed])],
+    open: each.filter(({ ids }) => ids.length === 0).map(({ name }) => name),
+  };
+}
+
+/** The files first: what is acknowledged is whole. They are held until the message that needs them is on record, or is not. */
+async function offerFiles(
+  { attachments, door }: PortDeps,
+  offer: Offer,
+  sent: readonly Attachment[],
+): Promise<Accepted> {
+  const { files, release } = await attachments.take(sent);
+  try {
+    return await door.offer({ ...offer, options: { ...offer.options, attachments: files } });
+  } finally {
+    release();
+  }
 }
 
 function evidenceOf(deps: PortDeps): Evidence {
@@ -141,12 +220,11 @@ const settled = (run: Run): Run => (run?.status === 'accepted' ? undefined : run
 
 function history({ store }: PortDeps, sessionKey: string, limit: number): ReturnType<GatewayPort['history']> {
   const session = store.read.session(sessionKey);
-  const rows = session ? store.read.history(sessionKey, session.sessionId, limit) : [];
-  return {
-    sessionId: session?.sessionId ?? null,
-    rows,
-    pending: store.read.pendingMessages(sessionKey, limit),
-  };
+  const rows = session ? store.read.history(sessionKey, session.sessionId, Math.max(limit, ASKED_ROWS)) : [];
+  // A question is committed together with the message it is about, which stays in the inbox until it is settled.
+  const said = new Set(rows.filter(({ role }) => role === 'user').map(({ runId }) => runId));
+  const pending = store.read.pendingMessages(sessionKey, limit).filter(({ runId }) => !said.has(runId));
+  return { sessionId: session?.sessionId ?? null, rows: rows.slice(-limit), pending };
 }
 
 function health(deps: PortDeps, evidence: Evidence): HealthView {

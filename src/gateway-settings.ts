@@ -8,6 +8,7 @@ import { agentConfigs, bindAddress, type AgentConfig, type Config } from './conf
 import type { PortFacts } from './gateway-port.ts';
 import { parseMinutes } from './machines/active-hours.ts';
 import type { Candidate, TurnMessage } from './machines/turn.ts';
+import type { WebhookOptions } from './channels/index.ts';
 import type { ModelsConfig } from './models/index.ts';
 import type { GatewayAuth, ServerLimits } from './server/index.ts';
 import type { LogOptions } from './telemetry/log/index.ts';
@@ -18,6 +19,7 @@ export interface GatewaySettings {
   readonly allowedOrigins: readonly string[];
   readonly limits: Partial<ServerLimits>;
   readonly models: ModelsConfig;
+  readonly webhooks: readonly WebhookOptions[];
   /** What each agent may use: a name must pass every list of `allow` and none of `deny`. */
   toolPolicy(agentId: string): AgentConfig['tools'];
   readonly lanes: readonly LaneOptions[];
@@ -29,7 +31,7 @@ export interface GatewaySettings {
   readonly sessions: Pick<SessionsOptions, 'agentOf' | 'idleMs' | 'turnTimeoutMs' | 'laneOf' | 'maxQueue'>;
   readonly coordinator: Pick<CoordinatorOptions, 'deferMs' | 'drainMs' | 'cooldownMs'>;
   readonly log: Omit<LogOptions, 'dir'>;
-  readonly facts: Pick<PortFacts, 'agents' | 'heartbeatSeconds' | 'providers'>;
+  readonly facts: Pick<PortFacts, 'agents' | 'candidates' | 'heartbeatSeconds' | 'providers' | 'models'>;
   /** The folders of the agents' tools. Absolute. */
   readonly workspaces: readonly string[];
   /** Restart limits the operator set, by path. */
@@ -52,9 +54,13 @@ export function settingsOf(config: Config): GatewaySettings {
     allowedOrigins: gateway.allowedOrigins,
     limits: limitsOf(gateway),
     models: { providers: models.providers },
+    webhooks: Object.entries(config.channels).flatMap(([name, channel]) =>
+      channel.enabled ? [{ name, ...channel }] : [],
+    ),
     toolPolicy: (id) => agent(id).tools,
     lanes: Object.entries(lanes).map(([name, { maxConcurrent }]) => ({ name, maxConcurrent })),
-    heartbeats: agents.filter((one) => one.default || one.heartbeat.every > 0).map(heartbeatOf),
+    // One of every agent, also where it is off: it may be switched on while the gateway runs.
+    heartbeats: agents.map(heartbeatOf),
     runs: {
       candidates: (id, message) => candidatesOf(agent(id), message),
       systemPrompt: (id) => agent(id).systemPrompt ?? '',
@@ -83,6 +89,8 @@ export function settingsOf(config: Config): GatewaySettings {
           [standard.model.primary, ...standard.model.fallbacks].map((ref) => candidateOf(ref).provider),
         ),
       ],
+      models: [...new Set(agents.flatMap(({ model }) => [model.primary, ...model.fallbacks]))],
+      candidates: [standard.model.primary, ...standard.model.fallbacks].map(candidateOf),
     },
     workspaces: agents.map((one) => one.workspace),
     supervision: config.supervision,
@@ -138,13 +146,14 @@ function limitsOf({ limits, auth }: Config['gateway']): Partial<ServerLimits> {
   return { ...limits, authAttempts: maxAttempts, authWindowMs: windowMs, authLockoutMs: lockoutMs };
 }
 
-function logOf({ logging, gateway, models }: Config): Omit<LogOptions, 'dir'> {
+function logOf({ logging, gateway, models, channels }: Config): Omit<LogOptions, 'dir'> {
   const { level, consoleLevel, consoleStyle, redactPatterns, maxFileMb, maxTotalMb } = logging;
   const keys = Object.values(models.providers).flatMap(({ apiKey, headers }) => [
     apiKey,
     ...Object.values(headers ?? {}),
   ]);
-  const secrets = [gateway.auth.token, ...keys].filter((secret) => secret !== undefined);
+  const signed = Object.values(channels).map(({ secret }) => secret);
+  const secrets = [gateway.auth.token, ...keys, ...signed].filter((secret) => secret !== undefined);
   return { level, consoleLevel, consoleStyle, redactPatterns, maxFileMb, maxTotalMb, secrets };
 }
 

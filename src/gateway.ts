@@ -47,7 +47,10 @@ export function composeTree(parts: GatewayParts): SupervisorLogic {
   const foundation = node(PATHS.foundation, {
     ...NODES.foundation,
     // Closing it finishes what waits for the disk.
-    children: [resource({ id: 'store', open: parts.openStore, shutdown: 10_000 })],
+    children: [
+      resource({ id: 'store', open: parts.openStore, shutdown: 10_000 }),
+      resource({ id: 'config', open: parts.openConfig }),
+    ],
   });
 
   const work = node(PATHS.work, {
@@ -80,7 +83,13 @@ export function composeTree(parts: GatewayParts): SupervisorLogic {
 
   const core = node(PATHS.core, {
     ...NODES.core,
-    children: [foundation, work, edge, coordinatorChild(deps, options.coordinator), gateChild(deps, door)],
+    children: [
+      foundation,
+      work,
+      edge,
+      coordinatorChild(deps, options.coordinator),
+      gateChild(parts.gate, door),
+    ],
   });
 
   return supervisor(PATHS.root, { ...NODES.root, children: [watch, control, core] });

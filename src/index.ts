@@ -13,7 +13,7 @@ import type { Channel } from './channels/index.ts';
 import { bindAddress, type Config } from './config/index.ts';
 import { CoppiceError } from './errors.ts';
 import { createHandle, type GatewayHandle } from './gateway-handle.ts';
-import { settingsOf } from './gateway-settings.ts';
+import { createLiveConfig } from './gateway-config.ts';
 import { createClock } from './host/index.ts';
 import type { Provider } from './models/index.ts';
 import type { Clock } from './supervisor/index.ts';
@@ -60,7 +60,7 @@ export function createGateway(config: Config, overrides: GatewayOverrides): Gate
     channels,
   } = overrides;
   return createHandle({
-    settings: settingsOf(config),
+    live: createLiveConfig(config),
     stateDir,
     configPath,
     version,
@@ -77,6 +77,7 @@ export function createGateway(config: Config, overrides: GatewayOverrides): Gate
 export { defineChannel, type Channel } from './channels/index.ts';
 export { loadConfig, stateDir, type Config, type LoadedConfig } from './config/index.ts';
 export { CoppiceError, ERRORS, type ErrorCode } from './errors.ts';
+export type { Reconfigured } from './gateway-config.ts';
 export type { GatewayHandle } from './gateway-handle.ts';
 export type { Ended } from './gateway-life.ts';
 export {

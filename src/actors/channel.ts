@@ -1,10 +1,10 @@
 import type { AnyActorLogic, AnyEventObject } from 'xstate';
-import type { Channel, ChannelLeg, ChannelMessage } from '../channels/contract.ts';
+import type { Channel, ChannelLeg, ChannelMessage, Receipt } from '../channels/contract.ts';
 import { CoppiceError } from '../errors.ts';
 import { callbackEffect, promiseEffect } from '../host/index.ts';
 import { withEffects } from '../machines/channel.ts';
 import type { Attempt } from '../machines/channel.ts';
-import type { Offer } from '../server/port.ts';
+import type { Accepted, Offer } from '../server/port.ts';
 import type { ChildSpec, SupervisorSpec } from '../supervisor/index.ts';
 import type { Deps } from './deps.ts';
 import type { Door } from './door.ts';
@@ -44,7 +44,7 @@ function legChild(deps: ChannelDeps, channel: Channel, leg: ChannelLeg): ChildSp
   const attempt = callbackEffect<AnyEventObject, Attempt>(({ input, send, signal, guard, fail }) => {
     const { attempt } = input;
     const lost = guard((reason: string) => send({ type: 'leg.lost', attempt, reason }));
-    const receive = (message: ChannelMessage): Promise<void> =>
+    const receive = (message: ChannelMessage): Promise<Receipt> =>
       signal.aborted ? Promise.reject(replaced(channel, leg)) : offer(deps, channel, message);
     Promise.resolve({ signal, lost, receive })
       .then((context) => leg.start(context))
@@ -67,17 +67,37 @@ const replaced = (channel: Channel, leg: ChannelLeg): CoppiceError =>
   });
 
 /** Resolves when the message is committed, or was before: only then may the platform be told that we have it. */
-async function offer({ ids, door }: ChannelDeps, channel: Channel, message: ChannelMessage): Promise<void> {
-  await door.offer(offerOf(channel.name, message, ids.id()));
+async function offer(
+  { ids, door }: ChannelDeps,
+  channel: Channel,
+  message: ChannelMessage,
+): Promise<Receipt> {
+  return receiptOf(await door.offer(offerOf(channel, message, ids.id())));
+}
+
+function receiptOf(accepted: Accepted): Receipt {
+  const { kind, runId } = accepted;
+  if (kind === 'accepted') return { kind, runId };
+  const { status, result, error } = accepted.run;
+  const text = result?.['text'];
+  return {
+    kind,
+    runId,
+    status: status === 'accepted' ? 'in_flight' : status,
+    ...(typeof text === 'string' && text !== '' ? { text } : {}),
+    ...(error ? { error } : {}),
+  };
 }
 
 function offerOf(
-  channel: string,
-  { account, platformId, target, text, ...rest }: ChannelMessage,
+  { name: channel, legs }: Channel,
+  { account, platformId, target, text, trace, ...rest }: ChannelMessage,
   runId: string,
 ): Offer {
   const sessionKey = rest.sessionKey ?? `agent:main:${channel}:${target}`;
-  const agentId = /^agent:([^:]+):/.exec(sessionKey)?.[1] ?? 'main';
-  const options = { replyTo: { channel, account, target } };
-  return { runId, sessionKey, agentId, channel, account, platformId, source: 'user', text, options };
+  const agentId = /^agent:([^:]+):/.exec(sessionKey)?.[1] ?? rest.agentId ?? 'main';
+  const replies = legs.some(({ name }) => name === 'outbound');
+  const options = replies ? { replyTo: { channel, account, target } } : {};
+  const where = { sessionKey, agentId, channel, account, platformId };
+  return { ...where, runId, source: 'user', text, options, ...(trace ? { trace } : {}) };
 }

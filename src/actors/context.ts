@@ -4,44 +4,74 @@ import { LIMITS } from '../machines/limits.ts';
 import { DEFAULT_RETRY } from '../machines/retry.ts';
 import { RUN_CHECKPOINT_VERSION } from '../machines/run-state.ts';
 import type { Prepared, PromptMessage, RunFacts } from '../machines/run-state.ts';
-import type { JournalledCall } from '../machines/run-calls.ts';
+import type { JournalledCall, RunTool } from '../machines/run-calls.ts';
 import type { RunContent, RunInput } from '../machines/turn.ts';
+import type { Tool } from '../tools/contract.ts';
 import type { CheckpointRow, StoredTranscriptRow, ToolJournalRow } from '../store/contract.ts';
 import type { Deps } from './deps.ts';
 import { orderCandidates } from './models.ts';
+import { askedOf, contentOf, said, wordsOf } from './run-asked.ts';
 import type { RunOptions } from './run-options.ts';
+import { createTranscripts } from './transcript.ts';
 
 /** Rows read before the character budget applies; short messages, many of them, are cut here. */
 const HISTORY_ROWS = 1_000;
 
 /** Everything a run begins with, from the store and the operator's settings. */
-export const createPrepare = (deps: Deps, options: RunOptions) =>
-  promiseEffect<Prepared, RunInput>(async ({ input }) => {
+export function createPrepare(deps: Deps, options: RunOptions) {
+  const transcripts = createTranscripts(deps.store.read);
+  return promiseEffect<Prepared, RunInput>(async ({ input }) => {
     const { agentId, sessionKey, sessionId, message } = input;
     const { read } = deps.store;
-    const [system, candidates] = [options.systemPrompt(agentId), options.candidates(agentId, message)];
-    const rows = read
-      .history(sessionKey, sessionId, HISTORY_ROWS)
+    const asked = askedOf(message);
+    const candidates = options.candidates(agentId, message);
+    const rows = transcripts
+      .newest(sessionKey, sessionId, HISTORY_ROWS)
       .filter((row) => row.runId !== message.runId);
     return {
       atMs: deps.clock.now(),
-      history: [
-        ...(system === '' ? [] : [said('system', system)]),
-        ...newestWithin(rows, LIMITS.historyChars),
-        said('user', message.text),
-      ],
-      candidates: orderCandidates(deps, candidates),
-      tools: [...options.tools(agentId).values()].map(({ name, idempotent }) => ({ name, idempotent })),
+      history: promptOf([options.systemPrompt(agentId), asked.extraSystemPrompt], rows, wordsOf(message)),
+      candidates: orderCandidates(deps, asked.exactModel ? candidates.slice(0, 1) : candidates),
+      // Those that came with the message are run by whoever sent it.
+      handOver: asked.tools !== undefined,
+      tools: asked.tools ? [] : toolsOf(options.tools(agentId)),
       retry: { ...DEFAULT_RETRY, ...options.retry },
       resume: resumeFrom(read.checkpoint('run', message.runId), message.runId),
       journal: read.toolJournal(message.runId).map(journalled),
     };
   });
+}
 
-const said = (role: 'system' | 'user', text: string): PromptMessage => ({
-  role,
-  content: [{ type: 'text', text }],
-});
+const toolsOf = (tools: ReadonlyMap<string, Tool>): RunTool[] =>
+  [...tools.values()].map(({ name, idempotent }) => ({ name, idempotent }));
+
+/**
+ * System prompt, transcript, and what is said now. Several system messages in front become one: not every server
+ * takes more. Results of tools that were called in the transcript stay with their calls.
+ */
+function promptOf(
+  system: readonly (string | undefined)[],
+  rows: readonly StoredTranscriptRow[],
+  words: readonly PromptMessage[],
+): PromptMessage[] {
+  const first = words.findIndex(({ role }) => role !== 'system');
+  const lead = words.slice(0, first < 0 ? words.length : first);
+  const rest = words.slice(lead.length);
+  const text = [...system, ...lead.map(textOf)].filter(Boolean).join('\n\n');
+  return [...(text === '' ? [] : [said('system', text)]), ...followed(rows, rest)];
+}
+
+function followed(rows: readonly StoredTranscriptRow[], words: readonly PromptMessage[]): PromptMessage[] {
+  if (words[0]?.role !== 'tool' || rows.length === 0)
+    return [...newestWithin(rows, LIMITS.historyChars), ...words];
+  const budget = LIMITS.historyChars + JSON.stringify(words).length;
+  return newestWithin(
+    [...rows, ...words.map(({ role, content }) => ({ role, content: content.map(contentOf) }))],
+    budget,
+  );
+}
+
+const textOf = ({ content }: PromptMessage): string => content.map(({ text = '' }) => text).join('');
 
 function resumeFrom(row: CheckpointRow | undefined, runId: string): RunFacts | null {
   if (!row) return null;
@@ -97,7 +127,9 @@ function whole(unit: readonly PromptMessage[]): PromptMessage[] {
     new Set(unit.flatMap((m) => m.content).flatMap((part) => (part.type === type ? [part.toolCallId] : [])));
   const [called, answered] = [ids('tool-call'), ids('tool-result')];
   const stands = (part: RunContent): boolean =>
-    part.type === 'text' || (called.has(part.toolCallId) && answered.has(part.toolCallId));
+    part.type === 'text' ||
+    part.type === 'file' ||
+    (called.has(part.toolCallId) && answered.has(part.toolCallId));
   return unit
     .map(({ role, content }) => ({ role, content: content.filter(stands) }))
     .filter((message) => message.content.length > 0);

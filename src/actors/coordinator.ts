@@ -36,12 +36,15 @@ export function coordinatorChild(deps: CoordinatorDeps, options: CoordinatorOpti
       tellGate(registry, { type: 'gate.close', reason, atMs: Math.round(clock.now()) }),
     handOver: (output) => clock.defer(() => handOver(deps, options, output)),
   });
-  const { deferMs, drainMs, cooldownMs, restartedAt } = options;
   return {
     id: 'coordinator',
     logic,
     restart: 'transient',
-    input: ({ path }) => ({ path, deferMs, drainMs, cooldownMs, restartedAt }),
+    // Asked at every start: the times are those in force then.
+    input({ path }) {
+      const { deferMs, drainMs, cooldownMs, restartedAt } = options;
+      return { path, deferMs, drainMs, cooldownMs, restartedAt };
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import type { AnyActorLogic } from 'xstate';
 import type { Fact } from '../bus/events.ts';
 import type { Trace } from '../bus/trace.ts';
 import type { Provider } from '../models/contract.ts';
-import type { Store } from '../store/contract.ts';
+import type { Attachments, Store } from '../store/contract.ts';
 import type { ChildSpec } from '../supervisor/child-spec.ts';
 import type { Clock } from '../supervisor/clock.ts';
 import type { Registry } from '../supervisor/registry.ts';
@@ -24,6 +24,8 @@ export interface Deps {
   readonly registry: Registry;
   /** The store of the live store actor. `commit` waits a bounded time for a restarting one, then rejects STORE_FAILED. */
   readonly store: Store;
+  /** Files that came with messages. */
+  readonly attachments: Attachments;
   /** Publishes a fact on behalf of an actor; machines use `emit()` instead. */
   report(fact: Fact, source?: { readonly path: string; readonly incarnation: number }): void;
   /** Starts a child under a dynamic supervisor. `already` when it lives. Throws CoppiceError when refused. */
@@ -32,7 +34,10 @@ export interface Deps {
    * Makes a logic that a machine invokes a node of the tree: contained (a throw reaps its children), killable,
    * visible. `where` reads path and incarnation from the input the machine passes.
    */
-  nested<L extends AnyActorLogic>(logic: L, where: (input: never) => { readonly path: string; readonly incarnation: number }): L;
+  nested<L extends AnyActorLogic>(
+    logic: L,
+    where: (input: never) => { readonly path: string; readonly incarnation: number },
+  ): L;
   /** What a run says, to whoever listens. Never throws. */
   signal(signal: RunSignal): void;
   readonly providers: ReadonlyMap<string, Provider>;

@@ -11,7 +11,10 @@ import type { Deps } from './deps.ts';
 import type { Door } from './door.ts';
 import { PATHS, sessionPath } from './paths.ts';
 
-type GateDeps = Pick<Deps, 'registry' | 'store'>;
+type GateDeps = Pick<Deps, 'registry' | 'store'> & {
+  /** Messages that may wait in one session. */
+  readonly maxQueue?: number;
+};
 
 /** The gate: opens when the ingress is ready, closes when it goes or when it is told to. */
 export function gateChild(deps: GateDeps, door: Pick<Door, 'refuse'>): ChildSpec {
@@ -47,9 +50,12 @@ function admit(deps: GateDeps, door: Pick<Door, 'refuse'>, { requestId, message,
 }
 
 /** A live session is not held down; only for the others the tree is asked. */
-function look({ registry, store }: GateDeps, sessionKey: string): SessionView {
+function look(
+  { registry, store, maxQueue: limit = LIMITS.queuePerSession }: GateDeps,
+  sessionKey: string,
+): SessionView {
   const path = sessionPath(sessionKey);
-  const pending = store.read.pendingMessages(sessionKey, LIMITS.queuePerSession).length;
+  const pending = store.read.pendingMessages(sessionKey, limit).length;
   const quarantined = registry.incarnation(path) === undefined && registry.node(path)?.status === 'parked';
-  return { path, pending, quarantined };
+  return { path, pending, limit, quarantined };
 }

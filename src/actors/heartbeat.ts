@@ -30,26 +30,30 @@ const MACHINE = 'heartbeat';
 
 /** The heartbeat of one agent. It needs `clock.tick` from the schedule. */
 export function heartbeatChild(deps: HeartbeatDeps, options: HeartbeatOptions): ChildSpec {
-  const { agentId, everyMs, activeHours, ackMaxChars = 300 } = options;
+  const { agentId } = options;
   const logic = withEffects({
     save: ({ facts }) => void save(deps, agentId, facts),
     look: promiseEffect<{ localMinutes: number }, Slot>(async () => ({
-      localMinutes: localMinutes(deps.clock.now(), activeHours?.timeZone),
+      localMinutes: localMinutes(deps.clock.now(), options.activeHours?.timeZone),
     })),
     dispatch: promiseEffect<Dispatched, Slot>(({ input }) => dispatch(deps, options, input.slot)),
     outcome: promiseEffect<Outcome, { path: string; runId: string }>(async ({ input }) =>
       outcome(deps, input.runId),
     ),
   });
-  const input = (path: string): HeartbeatInput => ({
-    path,
-    agentId,
-    everyMs,
-    activeHours: activeHours ? { start: activeHours.start, end: activeHours.end } : null,
-    ackMaxChars,
-    atMs: Math.round(deps.clock.now()),
-    checkpoint: resumed(deps, agentId),
-  });
+  // Asked at every start: what is configured is what is in force then.
+  const input = (path: string): HeartbeatInput => {
+    const { everyMs, activeHours, ackMaxChars = 300 } = options;
+    return {
+      path,
+      agentId,
+      everyMs,
+      activeHours: activeHours ? { start: activeHours.start, end: activeHours.end } : null,
+      ackMaxChars,
+      atMs: Math.round(deps.clock.now()),
+      checkpoint: resumed(deps, agentId),
+    };
+  };
   return { id: options.id ?? 'heartbeat', logic, input: ({ path }) => input(path) };
 }
 

@@ -17,17 +17,18 @@ export function laneChild(
   { registry, clock }: Pick<Deps, 'registry' | 'clock'>,
   options: LaneOptions,
 ): ChildSpec {
-  const { name, maxConcurrent, maxQueue = LIMITS.lanePerQueue } = options;
+  const { name } = options;
   const tell = (holder: string, answer: LaneAnswer): 'sent' | 'noproc' => registry.tell(holder, answer);
   const logic = withEffects({
     grant: ({ holder, ticketId }) => tell(holder, { type: 'lane.granted', ticketId }),
     refuse: ({ holder, ...refusal }) => tell(holder, { type: 'lane.refused', ...refusal }),
     revoke: ({ holder, ...revocation }) => tell(holder, { type: 'lane.revoked', ...revocation }),
   });
+  // Asked at every start: the numbers are those in force then.
   const input = ({ incarnation }: StartContext): LaneInput => ({
     name,
-    maxConcurrent,
-    maxQueue,
+    maxConcurrent: options.maxConcurrent,
+    maxQueue: options.maxQueue ?? LIMITS.lanePerQueue,
     incarnation,
     atMs: clock.now(),
   });

@@ -7,24 +7,56 @@ import type { RunContent } from '../machines/turn.ts';
 import { ModelFailure } from '../models/contract.ts';
 import type { ModelContent, ModelMessage, ModelPart, ModelRequest, Provider } from '../models/contract.ts';
 import { toModelTools } from '../tools/index.ts';
+import type { Clock, TimerHandle } from '../supervisor/index.ts';
 import type { Deps } from './deps.ts';
+import { filesFor } from './model-files.ts';
 import { tellProfile } from './models.ts';
+import { askedOf } from './run-asked.ts';
 import type { RunOptions } from './run-options.ts';
 
 /** One model call: its parts, then its end, as events to the run. Its provider's health hears of the outcome. */
 export const createCallModel = (deps: Deps, options: RunOptions) =>
   callbackEffect<AnyEventObject, ModelCallInput>(({ input, send, signal, fail }) => {
-    const call: Call = {
-      deps,
-      options,
-      input,
-      signal,
-      send: (event) => send({ ...event, attempt: input.attempt }),
-    };
+    const voice = gathered(deps.clock, (event) => send({ ...event, attempt: input.attempt }));
+    const call: Call = { deps, options, input, signal, send: voice.send };
     converse(call)
       .catch((error: unknown) => (signal.aborted ? undefined : reportFailure(call, error)))
       .catch(fail);
+    return voice.stop;
   });
+
+/**
+ * Gathers the words of a stream: a model says dozens of pieces a second, and each would be an event for the run and a
+ * frame for every client. The first goes out at once, then at most one every `textEveryMs`; whatever else is sent
+ * takes what was gathered in front of it, so the order stands.
+ */
+function gathered(clock: Clock, send: (event: Word) => void): { send(event: Word): void; stop(): void } {
+  let text = '';
+  let sentAt = Number.NEGATIVE_INFINITY;
+  let timer: TimerHandle;
+  const flush = (): void => {
+    clock.clearTimeout(timer);
+    timer = undefined;
+    if (text === '') return;
+    const delta = text;
+    text = '';
+    sentAt = clock.now();
+    send({ type: 'model.text', delta, atMs: sentAt });
+  };
+  return {
+    send(event) {
+      if (event.type !== 'model.text') {
+        flush();
+        return send(event);
+      }
+      text += event.delta;
+      const waitMs = sentAt + LIMITS.textEveryMs - event.atMs;
+      if (waitMs <= 0) flush();
+      else timer ??= clock.setTimeout(flush, waitMs);
+    },
+    stop: () => clock.clearTimeout(timer),
+  };
+}
 
 /** Without the attempt, which every event gets on its way out. */
 type Word = ModelEvent extends infer E ? (E extends ModelEvent ? Omit<E, 'attempt'> : never) : never;
@@ -41,8 +73,9 @@ async function converse(call: Call): Promise<void> {
   const { deps, input, signal } = call;
   const { provider: name } = input.candidate;
   const provider = deps.providers.get(name) ?? unknownProvider(name);
+  const request = await requestOf(call);
   const answer: Answer = { chars: 0, calls: 0, progressAt: 0, finish: undefined };
-  for await (const part of provider.stream(requestOf(call), signal)) {
+  for await (const part of provider.stream(request, signal)) {
     if (signal.aborted) return;
     take(call, answer, part);
   }
@@ -120,23 +153,30 @@ function reportFailure({ deps, input, send }: Call, error: unknown): void {
   send({ type: 'model.failed', class: failed, retryAfterMs, message, random: deps.random(), atMs });
 }
 
-function requestOf({ input, options }: Call): ModelRequest {
+async function requestOf({ deps, input, options }: Call): Promise<ModelRequest> {
   const { run, candidate, history, messages, withTools } = input;
   const { traceId, spanId } = run.message.trace;
+  const said: readonly PromptMessage[] = [...history, ...messages];
+  const files = await filesFor(deps, candidate, said);
+  const {
+    tools = toModelTools(options.tools(run.agentId)),
+    settings,
+    maxOutputTokens,
+  } = askedOf(run.message);
   return {
     model: candidate.model,
-    messages: [...history, ...messages].map(toModelMessage),
-    tools: withTools ? toModelTools(options.tools(run.agentId)) : [],
+    messages: said.map(({ role, content }): ModelMessage => ({
+      role,
+      content: content.map((part) => files.get(part) ?? toModelContent(part)),
+    })),
+    tools: withTools ? tools : [],
+    ...(settings === undefined ? {} : { settings }),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     idleMs: options.idleMs,
     firstByteMs: options.firstByteMs,
     traceparent: `00-${traceId}-${spanId}-01`,
   };
 }
-
-const toModelMessage = ({ role, content }: PromptMessage): ModelMessage => ({
-  role,
-  content: content.map(toModelContent),
-});
 
 function toModelContent({
   type,
@@ -147,7 +187,8 @@ function toModelContent({
   output,
   isError,
 }: RunContent): ModelContent {
-  if (type === 'text') return { type, text };
+  // A file that is none of the prompt's: there is no other.
+  if (type === 'text' || type === 'file') return { type: 'text', text };
   if (type === 'tool-call') return { type, toolCallId, toolName, input };
   return { type, toolCallId, toolName, output, ...(isError === undefined ? {} : { isError }) };
 }

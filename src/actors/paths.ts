@@ -26,6 +26,8 @@ export const PATHS = {
   coordinator: `${core}/coordinator`,
 } as const;
 
+/** How the keys of sessions begin that live for one message. */
+export const EPHEMERAL = 'ephemeral:';
 export const sessionPath = (sessionKey: string): string => `${PATHS.sessions}/${encodeSegment(sessionKey)}`;
 export const lanePath = (lane: string): string => `${PATHS.lanes}/${encodeSegment(lane)}`;
 export const modelPath = (provider: string): string => `${PATHS.models}/${encodeSegment(provider)}`;

@@ -13,8 +13,13 @@ interface ReplyTo {
 }
 
 /** The deliveries of a turn's reply, written in the very transaction that settles the turn; the outbox sends them after. */
-export function deliveriesOf(deps: Pick<Deps, 'store' | 'registry' | 'channels'>): Required<Pick<SessionOptions, 'alsoCommit' | 'committed'>> {
-  const rows = (turn: SettledTurn): OutboxRow[] => (turn.silent ? [] : turn.messages.flatMap(({ runId, options }) => rowOf(deps, turn, runId, options['replyTo'])));
+export function deliveriesOf(
+  deps: Pick<Deps, 'store' | 'registry' | 'channels'>,
+): Required<Pick<SessionOptions, 'alsoCommit' | 'committed'>> {
+  const rows = (turn: SettledTurn): OutboxRow[] =>
+    turn.silent
+      ? []
+      : turn.messages.flatMap(({ runId, options }) => rowOf(deps, turn, runId, options['replyTo']));
   return {
     alsoCommit: (turn): Statement[] => rows(turn).flatMap((row) => deps.store.statements.addDelivery(row)),
     committed: (turn) => {
@@ -23,15 +28,31 @@ export function deliveriesOf(deps: Pick<Deps, 'store' | 'registry' | 'channels'>
   };
 }
 
-function rowOf({ channels }: Pick<Deps, 'channels'>, { outcome, at }: SettledTurn, runId: string, replyTo: unknown): OutboxRow[] {
+function rowOf(
+  { channels }: Pick<Deps, 'channels'>,
+  { sessionKey, outcome, at }: SettledTurn,
+  runId: string,
+  replyTo: unknown,
+): OutboxRow[] {
   if (!isReplyTo(replyTo) || !channels.has(replyTo.channel)) return [];
   const text = outcome.status === 'error' ? outcome.error.message : outcome.text;
   if (text === '') return [];
   const { channel, account, target } = replyTo;
-  return [{
-    deliveryId: `${runId}/${channel}`, channel, account, target, runId, payload: { text },
-    status: 'prepared', attempts: 0, nextAt: at, createdAt: at, expiresAt: at + REPLY_LIFE_MS,
-  }];
+  return [
+    {
+      deliveryId: `${runId}/${channel}`,
+      channel,
+      account,
+      target,
+      runId,
+      payload: { text, runId, sessionKey },
+      status: 'prepared',
+      attempts: 0,
+      nextAt: at,
+      createdAt: at,
+      expiresAt: at + REPLY_LIFE_MS,
+    },
+  ];
 }
 
 function isReplyTo(value: unknown): value is ReplyTo {

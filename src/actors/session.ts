@@ -15,19 +15,14 @@ import type {
   SessionSignal,
   TurnOutcome,
 } from '../machines/session.ts';
-import type { RunContent, RunMessage, TurnMessage } from '../machines/turn.ts';
-import type {
-  Content,
-  Statement,
-  Statements,
-  StoredTranscriptRow,
-  TranscriptRow,
-} from '../store/contract.ts';
+import type { RunMessage, TurnMessage } from '../machines/turn.ts';
+import type { Statement, Statements, StoredTranscriptRow, TranscriptRow } from '../store/contract.ts';
 import type { Deps } from './deps.ts';
+import { askedOf, contentOf, wordsOf } from './run-asked.ts';
 import type { SignalSeq } from './signal-seq.ts';
 import { createTicket } from './ticket.ts';
 
-type SessionDeps = Pick<Deps, 'clock' | 'ids' | 'registry' | 'store' | 'signal'>;
+type SessionDeps = Pick<Deps, 'clock' | 'ids' | 'registry' | 'store' | 'attachments' | 'signal'>;
 
 export interface SessionOptions {
   /** What a session invokes with `RunInput` and hears `RunOutput` from: a node of the tree already. */
@@ -93,9 +88,10 @@ async function settle(deps: SessionDeps, options: SessionOptions, settlement: Se
 
 function turnStatements(statements: Statements, turn: SettledTurn): Statement[] {
   const { sessionKey, sessionId, agentId, messages, outcome, silent, at } = turn;
+  const ephemeral = messages.some((message) => askedOf(message).ephemeral);
   return [
-    ...statements.touchSession({ sessionKey, sessionId, agentId, at }),
-    ...(silent ? [] : statements.appendTranscript([...userRows(turn), ...replyRows(turn)])),
+    ...(ephemeral ? [] : statements.touchSession({ sessionKey, sessionId, agentId, at })),
+    ...(silent || ephemeral ? [] : statements.appendTranscript([...userRows(turn), ...replyRows(turn)])),
     ...messages.flatMap(({ runId, messageId }) => [
       ...statements.settleRun(runId, {
         status: outcome.status,
@@ -109,11 +105,14 @@ function turnStatements(statements: Statements, turn: SettledTurn): Statement[] 
   ];
 }
 
-function resultOf({ text, usage, attempts, toolCalls, ...ending }: TurnOutcome): object {
+function resultOf({ text, usage, attempts, toolCalls, messages, ...ending }: TurnOutcome): object {
+  const handedOver = 'stopReason' in ending && ending.stopReason === 'tool-calls';
+  const calls = handedOver ? (messages.at(-1)?.content.filter(({ type }) => type === 'tool-call') ?? []) : [];
   return {
     text,
     attempts,
     toolCalls,
+    ...(calls.length > 0 ? { calls: calls.map(contentOf) } : {}),
     ...(usage ? { usage } : {}),
     ...('stopReason' in ending ? { stopReason: ending.stopReason } : {}),
   };
@@ -131,15 +130,17 @@ function dismissAll(statements: Statements, messages: readonly TurnMessage[], at
 type Written = Pick<Settlement, 'sessionKey' | 'sessionId' | 'messages'>;
 
 function userRows({ sessionKey, sessionId, messages }: Written): TranscriptRow[] {
-  return messages.map(({ runId, text, receivedAt }) => ({
-    sessionKey,
-    sessionId,
-    runId,
-    ordinal: 0,
-    role: 'user',
-    content: [{ type: 'text', text }],
-    at: receivedAt,
-  }));
+  return messages.flatMap((message) =>
+    wordsOf(message).map(({ role, content }, ordinal) => ({
+      sessionKey,
+      sessionId,
+      runId: message.runId,
+      ordinal,
+      role,
+      content: content.map(contentOf),
+      at: message.receivedAt,
+    })),
+  );
 }
 
 /** Under the run that began the turn, whoever decided a question of it later. */
@@ -157,22 +158,6 @@ function replyRows({ sessionKey, sessionId, messages, outcome, at }: SettledTurn
     content: content.map(contentOf),
     at,
   }));
-}
-
-function contentOf(part: RunContent): Content {
-  const {
-    type,
-    text = '',
-    toolCallId = '',
-    toolName = '',
-    input = null,
-    output = null,
-    isError = false,
-  } = part;
-  if (type === 'text') return { type, text };
-  return type === 'tool-call'
-    ? { type, toolCallId, toolName, input }
-    : { type, toolCallId, toolName, output, isError };
 }
 
 /**
@@ -223,6 +208,8 @@ async function change(deps: SessionDeps, asked: Change): Promise<Changed> {
   }
   const rows = read.pendingMessages(asked.sessionKey, LIMITS.deletedPerSession);
   const dropped = rows.map((row) => turnMessage(row, row.receivedAt));
+  const files = read.referencedFiles(asked.sessionKey);
   await commit([...dismissAll(statements, dropped, at), ...statements.deleteSession(asked.sessionKey, at)]);
+  if (files.size > 0) deps.attachments.collect(files, () => read.referencedFiles());
   return { atMs: at, existed: existed || dropped.length > 0, dropped };
 }

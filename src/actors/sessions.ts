@@ -6,7 +6,7 @@ import type { TurnMessage } from '../machines/turn.ts';
 import type { ChildSpec, StartContext } from '../supervisor/index.ts';
 import type { Deps } from './deps.ts';
 import type { SessionsDoor as Intake } from './ingress.ts';
-import { PATHS, sessionPath } from './paths.ts';
+import { EPHEMERAL, PATHS, sessionPath } from './paths.ts';
 import { sessionLogic } from './session.ts';
 import type { SessionOptions } from './session.ts';
 
@@ -37,7 +37,10 @@ export interface SessionsDoor extends Intake {
   readonly waiting: number;
 }
 
-type SessionsDeps = Pick<Deps, 'clock' | 'ids' | 'registry' | 'store' | 'signal' | 'startChild'>;
+type SessionsDeps = Pick<
+  Deps,
+  'clock' | 'ids' | 'registry' | 'store' | 'attachments' | 'signal' | 'startChild'
+>;
 type Result = SessionAnswer['result'];
 type Waiting = (result: Result) => void;
 
@@ -48,12 +51,7 @@ export function sessionsDoor(deps: SessionsDeps, options: SessionsOptions): Sess
     ...options,
     answer: ({ requestId, result }) => waiting.get(requestId)?.(result),
   });
-  const {
-    idleMs,
-    turnTimeoutMs,
-    maxQueue = LIMITS.queuePerSession,
-    answerMs = LIMITS.sessionAnswerMs,
-  } = options;
+  const { answerMs = LIMITS.sessionAnswerMs } = options;
 
   const child = (sessionKey: string, agentId: string): ChildSpec => ({
     id: sessionKey,
@@ -66,9 +64,11 @@ export function sessionsDoor(deps: SessionsDeps, options: SessionsOptions): Sess
       incarnation,
       agentId,
       lane: options.laneOf?.(sessionKey) ?? 'main',
-      maxQueue,
-      idleMs,
-      turnTimeoutMs,
+      // Asked at every start: the limits are those in force then.
+      maxQueue: options.maxQueue ?? LIMITS.queuePerSession,
+      // Nothing of it is wanted again: it goes with the next tick.
+      idleMs: sessionKey.startsWith(EPHEMERAL) ? 0 : options.idleMs,
+      turnTimeoutMs: options.turnTimeoutMs,
       atMs: clock.now(),
     }),
   });

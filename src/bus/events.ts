@@ -39,7 +39,7 @@ const child = { childPath: must('string'), childIncarnation: must('number') } as
 export const EVENTS = {
   // -- the thirteen diagnostic events of the study
   'model.usage': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'Tokens one model call used.',
     fields: {
       ...session,
@@ -52,7 +52,7 @@ export const EVENTS = {
     },
   },
   'webhook.received': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A webhook request came in.',
     fields: { channel: must('string'), updateType: may('string'), chatId: may('string') },
   },
@@ -77,7 +77,7 @@ export const EVENTS = {
     },
   },
   'message.queued': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A message is committed to the inbox and belongs to a session now.',
     fields: {
       ...session,
@@ -89,7 +89,7 @@ export const EVENTS = {
     },
   },
   'message.processed': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A message reached its one outcome.',
     fields: {
       ...session,
@@ -103,7 +103,7 @@ export const EVENTS = {
     },
   },
   'session.state': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A session changed its state.',
     fields: {
       ...session,
@@ -129,7 +129,7 @@ export const EVENTS = {
     fields: { lane: must('string'), queueSize: must('number', 'still waiting'), waitMs: must('number') },
   },
   'run.attempt': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A model call of a run begins.',
     fields: {
       ...session,
@@ -266,6 +266,22 @@ export const EVENTS = {
     doc: 'The gateway is down.',
     fields: { reason: must('string'), durationMs: must('number') },
   },
+  'config.applied': {
+    severity: 'info',
+    doc: 'A changed configuration was taken up.',
+    fields: {
+      version: must('number', 'of the configuration in force; counts from 1'),
+      changed: must('strings', 'every key that differs'),
+      live: must('strings', 'in force from now on'),
+      restart: must('strings', 'brought by the planned restart that was asked for'),
+      stop: must('strings', 'brought only by a full stop and start'),
+    },
+  },
+  'config.rejected': {
+    severity: 'warn',
+    doc: 'A changed configuration is invalid; the one in force stays.',
+    fields: { error: must('record', 'every mistake, with file and line') },
+  },
   'gate.opened': { severity: 'info', doc: 'New work is admitted.', fields: {} },
   'gate.closed': {
     severity: 'info',
@@ -314,7 +330,7 @@ export const EVENTS = {
     fields: { ...session, runId: must('string'), attempt: must('number'), error: must('record') },
   },
   'run.started': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A turn begins.',
     fields: { ...session, runId: must('string'), trigger: may('string') },
   },
@@ -350,12 +366,12 @@ export const EVENTS = {
     },
   },
   'tool.called': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A tool call begins; its intent is journalled.',
     fields: { ...session, runId: must('string'), toolName: must('string'), toolCallId: must('string') },
   },
   'tool.completed': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A tool call ended; its outcome is journalled.',
     fields: {
       ...session,
@@ -446,12 +462,12 @@ export const EVENTS = {
   },
   'store.failed': { severity: 'error', doc: 'The durable store failed.', fields: { error: must('record') } },
   'client.connected': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A client passed the handshake.',
     fields: { connId: must('string'), client: may('string'), protocol: must('number') },
   },
   'client.disconnected': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A client is gone.',
     fields: {
       connId: must('string'),

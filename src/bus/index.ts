@@ -7,6 +7,7 @@ export { rank, SEVERITIES } from './envelope.ts';
 export type { AnyEnvelope, Source } from './envelope.ts';
 export { EVENTS } from './events.ts';
 export type { Envelope, EventRow, Fact, FactType, Field, FieldsOfFact } from './events.ts';
+export { matches } from './ring.ts';
 export type { RecentQuery } from './ring.ts';
 export type { SubscriberStats, Subscription } from './subscriber.ts';
 export { createTap } from './tap.ts';

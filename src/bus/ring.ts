@@ -40,7 +40,8 @@ export function createRing(size: number): Ring {
   };
 }
 
-function matches(envelope: AnyEnvelope, query: RecentQuery): boolean {
+/** Everything given must match; `limit` is not looked at. */
+export function matches(envelope: AnyEnvelope, query: RecentQuery): boolean {
   return (
     (query.types?.includes(envelope.type) ?? true) &&
     (query.path === undefined ||

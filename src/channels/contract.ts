@@ -1,3 +1,5 @@
+import type { Trace } from '../bus/trace.ts';
+
 /**
  * A channel is one or more legs (inbound, outbound), each a supervised actor. What a leg does in the world stands
  * behind this contract; when it lives, is probed, is restarted is the machine's affair.
@@ -26,8 +28,24 @@ export interface ChannelMessage {
   readonly platformId: string;
   readonly target: string;
   readonly text: string;
+  /** Default: `agent:main:CHANNEL:TARGET`. */
   readonly sessionKey?: string;
+  /** Whose session it is, where the key names no agent. Default `main`. */
+  readonly agentId?: string;
+  /** The trace the sender began, if it said so. */
+  readonly trace?: Trace;
 }
+
+/** The message is on disk. `known`: it came before; what became of it then stands. */
+export type Receipt =
+  | { readonly kind: 'accepted'; readonly runId: string }
+  | {
+      readonly kind: 'known';
+      readonly runId: string;
+      readonly status: 'in_flight' | 'ok' | 'error' | 'aborted';
+      readonly text?: string;
+      readonly error?: { readonly code: string; readonly message: string };
+    };
 
 export interface ChannelLeg {
   readonly name: 'inbound' | 'outbound';
@@ -35,7 +53,8 @@ export interface ChannelLeg {
   start(context: {
     readonly signal: AbortSignal;
     lost(reason: string): void;
-    receive(message: ChannelMessage): Promise<void>;
+    /** Resolves when the message is committed to the inbox: only then may the platform be told that we have it. */
+    receive(message: ChannelMessage): Promise<Receipt>;
   }): Promise<void>;
   /** Evidence from this very leg that it works. */
   probe?(signal: AbortSignal): Promise<void>;
@@ -43,10 +62,24 @@ export interface ChannelLeg {
 
 export interface Channel {
   readonly name: string;
+  /** Without an outbound leg nothing is ever delivered to it: the transcript is all there is of a reply. */
   readonly legs: readonly ChannelLeg[];
   /** Does `deliveryId` make a repeated delivery harmless? */
   readonly idempotentDelivery: boolean;
   deliver(delivery: Delivery, signal: AbortSignal): Promise<DeliveryOutcome>;
+}
+
+/** A request to `POST /hooks/NAME`, as the server hands it on. */
+export interface HookRequest {
+  header(name: string): string | undefined;
+  /** The bytes as they came. Rejects HOOK_TOO_LARGE beyond `maxBytes`, without reading on. */
+  body(maxBytes: number): Promise<Uint8Array>;
+}
+
+/** Whom the message was for, and what became of it. */
+export interface HookAnswer {
+  readonly target: string;
+  readonly receipt: Receipt;
 }
 
 export function defineChannel(channel: Channel): Channel {

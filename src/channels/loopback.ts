@@ -24,7 +24,7 @@ export function createLoopback(options: LoopbackOptions = {}): LoopbackChannel {
   const deliveries: Delivery[] = [];
   const known = new Set<string>();
   const listeners = new Set<(delivery: Delivery) => void>();
-  let receive: ((message: ChannelMessage) => Promise<void>) | undefined;
+  let receive: ((message: ChannelMessage) => Promise<unknown>) | undefined;
   let outbound = false;
 
   /** A repeated delivery is the same delivery. */

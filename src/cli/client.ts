@@ -21,6 +21,7 @@ export interface Client {
   onEvent(listener: (event: string, payload: unknown) => void): () => void;
   /** Resolves when the connection is gone, whoever ended it. */
   readonly closed: Promise<{ code: number; reason: string }>;
+  /** What is still unanswered rejects. */
   close(): void;
 }
 
@@ -30,7 +31,12 @@ interface Frame {
   readonly ok?: boolean;
   readonly event?: string;
   readonly payload?: unknown;
-  readonly error?: { readonly code?: string; readonly message?: string };
+  readonly error?: {
+    readonly code?: string;
+    readonly message?: string;
+    readonly retryable?: boolean;
+    readonly retryAfterMs?: number;
+  };
 }
 
 interface Pending {
@@ -41,6 +47,7 @@ interface Pending {
 }
 
 const TIMEOUT_MS = 10_000;
+const GOODBYE_MS = 1_000;
 /** The oldest and the newest protocol this client speaks. */
 const PROTOCOL = { min: 3, max: 4 };
 
@@ -119,8 +126,12 @@ class Connection implements Client {
   }
 
   close(): void {
-    if (this.#socket.readyState === WebSocket.CONNECTING) this.#socket.terminate();
-    else this.#socket.close(1000);
+    this.#failAll();
+    if (this.#socket.readyState === WebSocket.CONNECTING) return this.#socket.terminate();
+    this.#socket.close(1000);
+    // A gateway that is frozen says no goodbye.
+    const goodbye = setTimeout(() => this.#socket.terminate(), GOODBYE_MS);
+    void this.closed.then(() => clearTimeout(goodbye));
   }
 
   /** The server speaks first; what it says is a nonce for device proofs, which a token does not need. */
@@ -192,5 +203,14 @@ function refusal(method: string, error: Frame['error']): CoppiceError {
       what: method === 'connect' ? 'the connection' : method,
       reason,
     });
-  return new CoppiceError('REQUEST_REFUSED', { method, reason, refusal: code });
+  const again = error?.retryable ? { retryable: true, retryAfterMs: error.retryAfterMs ?? 0 } : {};
+  return new CoppiceError('REQUEST_REFUSED', { method, reason, refusal: code, ...again });
+}
+
+/** Could the same request succeed after a moment? Then: in how many milliseconds at the earliest. */
+export function retryAfterMs(error: unknown): number | undefined {
+  if (!(error instanceof CoppiceError)) return undefined;
+  if (error.code !== 'REQUEST_REFUSED') return error.retryable ? 0 : undefined;
+  const { retryable, retryAfterMs: wait } = error.details;
+  return retryable === true && typeof wait === 'number' ? wait : undefined;
 }

@@ -30,6 +30,11 @@ function runningUrl(dir: string): string {
   });
 }
 
+/** Rejects: GATEWAY_NOT_RUNNING, GATEWAY_UNREACHABLE, NOT_PERMITTED, UNAVAILABLE, REQUEST_TIMED_OUT. */
+export async function connectToGateway(io: Io, options: CommonOptions): Promise<Client> {
+  return connectWithAnyToken(io, options, findGateway(io, options));
+}
+
 /** Connects, uses the connection and closes it, whatever happened. */
 export async function withGateway<T>(
   io: Io,

@@ -6,7 +6,12 @@ export interface Output extends Terminal {
   readonly columns?: number;
 }
 
+/** What a command reads from. */
+export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean };
+
 export interface Io {
+  /** Absent: there is nothing to read. */
+  readonly stdin?: Input;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<NodeJS.ProcessEnv>;
@@ -15,7 +20,7 @@ export interface Io {
 export function processIo(): Io {
   // `coppice tree | head` closes the pipe: nobody reads any more, so nothing is left to do or to report.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', onStreamError);
-  return { stdout: process.stdout, stderr: process.stderr, env: process.env };
+  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env };
 }
 
 function onStreamError(error: NodeJS.ErrnoException): void {

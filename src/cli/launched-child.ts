@@ -11,6 +11,8 @@ export interface ChildOptions {
   readonly watchdogMs: number;
 }
 
+/** In a clone the dashboard is served from its sources, and Node says of every start that stripping types is young. */
+const QUIET = '--disable-warning=ExperimentalWarning';
 /** Where the child finds its socket; descriptors 0, 1 and 2 are standard, 4 is the IPC channel. */
 const CHILD_LISTEN_FD = '3';
 
@@ -31,7 +33,7 @@ export class LaunchedChild {
   #listens = false;
 
   constructor(options: ChildOptions) {
-    this.#process = spawn(process.execPath, [...process.execArgv, ...options.command], {
+    this.#process = spawn(process.execPath, [...process.execArgv, QUIET, ...options.command], {
       detached: true,
       env: { ...options.env, COPPICE_LISTEN_FD: CHILD_LISTEN_FD, COPPICE_LAUNCHER_PID: String(process.pid) },
       stdio: ['inherit', 'inherit', 'inherit', options.listenFd, 'ipc'],

@@ -30,7 +30,7 @@ export interface LauncherTimes {
 export function launcherTimes(env: Readonly<NodeJS.ProcessEnv>): LauncherTimes {
   return {
     watchdogMs: milliseconds(env, 'COPPICE_WATCHDOG_MS', 30_000),
-    stopMs: milliseconds(env, 'COPPICE_STOP_MS', 60_000),
+    stopMs: milliseconds(env, 'COPPICE_STOP_MS', 100_000),
   };
 }
 

@@ -136,7 +136,7 @@ class Launcher {
     if (!child) return;
     child.signal(signal);
     const limitMs =
-      this.#stopSignals === 1 ? (this.#options.stopMs ?? 60_000) : (this.#options.fastStopMs ?? 5_000);
+      this.#stopSignals === 1 ? (this.#options.stopMs ?? 100_000) : (this.#options.fastStopMs ?? 5_000);
     if (this.#stopSignals > 2) return;
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => {

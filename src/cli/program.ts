@@ -1,7 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { CoppiceError } from '../errors.ts';
+import { command, type Done, group } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Io } from './io.ts';
+import { addConfigCommands } from './program-config.ts';
+import { addShowCommands } from './program-show.ts';
+import { addTalkCommands } from './program-talk.ts';
+import { addTreeCommands } from './program-tree.ts';
 import { packageVersion } from './version.ts';
 
 /** What every command takes. */
@@ -36,8 +41,6 @@ function usageError(error: CommanderError): CoppiceError {
   return new CoppiceError('USAGE', { reason });
 }
 
-type Done = (code: number) => void;
-
 /** Each command's module is loaded when it runs: starting costs what is used. */
 function createProgram(io: Io, done: Done): Command {
   const program = new Command('coppice')
@@ -58,24 +61,12 @@ function createProgram(io: Io, done: Done): Command {
   addStatus(program, io, done);
   addExplain(program, io, done);
   addStop(program, io, done);
+  addModels(program, io, done);
+  addTalkCommands(program, io, done);
+  addTreeCommands(program, io, done);
+  addConfigCommands(program, io, done);
+  addShowCommands(program, io, done);
   return program;
-}
-
-function command(program: Command, name: string, description: string, example: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option('--json', 'one JSON document (JSON lines when following)')
-    .option('--url <url>', 'the address of the gateway (default: the one that owns the state directory)')
-    .option(
-      '--token <token>',
-      'its token (default: COPPICE_TOKEN, else the file `token` of the state directory)',
-    )
-    .option(
-      '--state-dir <dir>',
-      'the state directory (default: COPPICE_STATE_DIR, else ~/.local/state/coppice)',
-    )
-    .addHelpText('after', `\nExample:\n  ${example}\n`);
 }
 
 function addRun(program: Command, io: Io, done: Done): void {
@@ -132,6 +123,16 @@ function addStop(program: Command, io: Io, done: Done): void {
     'Stop the gateway gracefully and wait until it is gone. Once more: a fast stop.',
     'coppice stop',
   ).action(async (options: object) => done(await (await import('./commands/stop.ts')).stop(io, options)));
+}
+
+function addModels(program: Command, io: Io, done: Done): void {
+  const list = async (options: CommonOptions): Promise<void> =>
+    done(await (await import('./commands/models.ts')).list(io, options));
+  const about = 'List the models: which is asked first, which then, and how their providers are.';
+  const models = group(program, 'models', about, 'coppice models ls', list);
+  command(models, 'ls', about, 'coppice models ls --json').action((_options: object, self: Command) =>
+    list(self.optsWithGlobals()),
+  );
 }
 
 function portNumber(text: string): number {

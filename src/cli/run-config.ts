@@ -1,4 +1,4 @@
-import { bindAddress, type Config, loadConfig, type LoadedConfig } from '../config/index.ts';
+import { bindAddress, type Config, loadConfig } from '../config/index.ts';
 import type { CommonOptions } from './program.ts';
 import type { Io } from './io.ts';
 
@@ -21,8 +21,6 @@ export interface RunConfig {
   /** The file that was read, if there was one. */
   readonly file: string | undefined;
   readonly warnings: readonly string[];
-  /** Equal for equal configurations. */
-  readonly fingerprint: string;
 }
 
 /** Throws CONFIG_INVALID with everything that is wrong. */
@@ -37,13 +35,7 @@ export function readRunConfig(io: Io, options: RunOptions): RunConfig {
     config: loaded.config,
     file: loaded.file,
     warnings: loaded.warnings.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)),
-    fingerprint: fingerprintOf(loaded),
   };
-}
-
-/** In the memory of this process only: it holds secrets. */
-function fingerprintOf({ config, stateDir }: LoadedConfig): string {
-  return JSON.stringify([config, stateDir]);
 }
 
 /** A token is required, and nobody has said which: the gateway makes its own. */

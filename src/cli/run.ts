@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { CoppiceError } from '../errors.ts';
-import { createGateway } from '../index.ts';
+import { createGateway, type GatewayHandle, type Reconfigured } from '../index.ts';
 import { acquireLock } from '../store/index.ts';
 import { complaint } from './complain.ts';
 import { trapFaults } from './fault-budget.ts';
@@ -40,6 +40,9 @@ interface Life {
   readonly launcherPid: number | undefined;
   /** Of the configuration in force. */
   config: RunConfig | undefined;
+  gateway: GatewayHandle | undefined;
+  /** Made by ourselves, when nobody configured one. */
+  token: string | undefined;
   close(): void;
 }
 
@@ -62,7 +65,16 @@ function openLife(io: Io, options: RunOptions): Life {
     link?.close();
     for (const closer of closers) closer();
   };
-  const life: Life = { say, control, listenFd, launcherPid, config: undefined, close };
+  const life: Life = {
+    say,
+    control,
+    listenFd,
+    launcherPid,
+    config: undefined,
+    gateway: undefined,
+    token: undefined,
+    close,
+  };
   return life;
 }
 
@@ -78,13 +90,15 @@ async function live(io: Io, options: RunOptions, life: Life): Promise<number> {
     owner: life.launcherPid ? { ...owner, launcherPid: life.launcherPid } : owner,
   });
   try {
-    const token = needsOwnToken(config) ? ensureToken(config.stateDir) : undefined;
+    const token = needsOwnToken(config) ? ensureToken(config.stateDir, life.say) : undefined;
+    life.token = token;
     const gateway = createGateway(token ? withToken(config, token) : config.config, {
       stateDir: config.stateDir,
       version,
       listenFd,
       ...(config.file ? { configPath: config.file } : {}),
     });
+    life.gateway = gateway;
     return await life.control.run(gateway, () => announce(io, config, httpUrl(host, gateway.port), token));
   } finally {
     lock.release();
@@ -115,15 +129,31 @@ function foreignToken({ config: { gateway } }: RunConfig): string {
   return gateway.auth.mode === 'none' ? 'no token is asked for' : 'the token is the configured one';
 }
 
-/** SIGHUP: a configuration that cannot be read changes nothing; one that differs is taken by a planned restart. */
+/** SIGHUP: what can change now does, the rest comes with a planned restart; what is invalid changes nothing. */
 function reload(io: Io, options: RunOptions, life: Life): void {
+  const { gateway } = life;
+  if (!gateway) return life.say('the gateway is still starting: send SIGHUP again when it is up');
+  let next: RunConfig | undefined;
   try {
-    const next = readRunConfig(io, options);
-    if (!life.config || next.fingerprint === life.config.fingerprint)
-      return life.say('the configuration was read again; nothing changed');
-    life.control.requestRestart('the configuration changed');
+    const taken = gateway.reconfigure(() => {
+      next = readRunConfig(io, options);
+      return needsOwnToken(next) && life.token ? withToken(next, life.token) : next.config;
+    });
+    for (const line of outcomeLines(taken)) life.say(line);
+    if (next && taken.live.length > 0) life.config = next;
   } catch (error) {
     life.say(`the configuration was read again and is not used:\n${complaint(error, false)}`);
     if (!(error instanceof CoppiceError)) throw error;
   }
+}
+
+function outcomeLines({ changed, live, restart, stop }: Reconfigured): string[] {
+  if (changed.length === 0) return ['the configuration was read again; nothing changed'];
+  const line = (paths: readonly string[], what: string): string[] =>
+    paths.length === 0 ? [] : [`the configuration was read again; ${what}: ${paths.join(', ')}`];
+  return [
+    ...line(live, 'in force from now on'),
+    ...line(restart, 'a planned restart brings'),
+    ...line(stop, 'only a full stop and start (`coppice stop`, then `coppice run`) brings'),
+  ];
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CoppiceError, normalizeError } from '../errors.ts';
@@ -33,11 +33,15 @@ export function readToken(dir: string): string | undefined {
 
 /**
  * The token in the file, made on the first run: 256 random bits. Whoever calls it holds the lock of the directory.
- * Written beside and moved, so that a kill leaves no empty token behind. Throws STATE_DIR_UNUSABLE.
+ * Written beside and moved, so that a kill leaves no empty token behind. One that others could read is closed to
+ * them again, and `say` is told. Throws STATE_DIR_UNUSABLE.
  */
-export function ensureToken(dir: string): string {
+export function ensureToken(dir: string, say: (line: string) => void = () => {}): string {
   const existing = readToken(dir);
-  if (existing) return existing;
+  if (existing) {
+    closeToOthers(dir, say);
+    return existing;
+  }
   const token = randomBytes(32).toString('base64url');
   const draft = `${tokenFile(dir)}.new`;
   try {
@@ -45,11 +49,26 @@ export function ensureToken(dir: string): string {
     chmodSync(draft, 0o600);
     renameSync(draft, tokenFile(dir));
   } catch (error) {
-    throw new CoppiceError(
-      'STATE_DIR_UNUSABLE',
-      { dir, reason: normalizeError(error).message },
-      { cause: error },
-    );
+    throw unusable(dir, error);
   }
   return token;
 }
+
+/** Windows has no such modes: its files inherit the rights of their folder. */
+function closeToOthers(dir: string, say: (line: string) => void): void {
+  if (process.platform === 'win32') return;
+  const file = tokenFile(dir);
+  try {
+    const mode = statSync(file).mode & 0o777;
+    if ((mode & 0o077) === 0) return;
+    chmodSync(file, 0o600);
+    say(
+      `others could read the token in ${file} (mode ${mode.toString(8)}); now its owner alone can. If somebody may have read it, delete the file and restart: a new token is made.`,
+    );
+  } catch (error) {
+    throw unusable(dir, error);
+  }
+}
+
+const unusable = (dir: string, error: unknown): CoppiceError =>
+  new CoppiceError('STATE_DIR_UNUSABLE', { dir, reason: normalizeError(error).message }, { cause: error });

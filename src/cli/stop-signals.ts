@@ -45,3 +45,9 @@ export function handleSignals(requests: SignalRequests): () => void {
     for (const signal of HANDLED) process.off(signal, handler);
   };
 }
+
+/** For a command in the foreground: Ctrl-C and SIGTERM are told instead of ending the process. Returns a remover. */
+export function onStopSignals(told: () => void): () => void {
+  process.on('SIGINT', told).on('SIGTERM', told);
+  return () => void process.off('SIGINT', told).off('SIGTERM', told);
+}

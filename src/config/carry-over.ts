@@ -1,5 +1,5 @@
 import type { Warning } from './problem.ts';
-import { get, put, without } from './raw.ts';
+import { get, isRaw, put, without } from './raw.ts';
 import type { Raw } from './raw.ts';
 
 /** Keys of the field's best-known gateway that have another place here. */
@@ -7,6 +7,8 @@ const MOVED: readonly (readonly [from: string, to: string])[] = [
   ['agents.defaults.tools.loopDetection', 'tools.loopDetection'],
   ['agents.defaults.sandbox', 'tools.sandbox'],
 ];
+
+export const carriedKeys = (): typeof MOVED => MOVED;
 
 /** Puts carried-over keys where they belong here. What stands in the new place already wins. */
 export function carryOver(file: Raw): {
@@ -39,6 +41,18 @@ const NOT_YET: readonly {
   readonly message: string;
 }[] = [
   { path: 'diagnostics.otel', message: 'accepted; this version does not export telemetry yet' },
+  ...[
+    'diagnostics.stuckSession',
+    'diagnostics.prometheus',
+    'models.failover',
+    'models.budgets',
+    'models.providers.NAME.profiles',
+    'tools.mcp',
+    'plugins',
+    'alerts',
+    'audit',
+    'cluster',
+  ].map((path) => ({ path, message: 'accepted, not effective in this version' })),
   { path: 'diagnostics.flags', message: 'accepted; this version does not show subsystems in detail yet' },
   {
     path: 'tools.sandbox',
@@ -63,12 +77,23 @@ const NOT_YET: readonly {
 
 /** What the operator wrote and will not see an effect of. */
 export function notYet(written: Raw): Warning[] {
-  const warnings = NOT_YET.flatMap(({ path, unless, message }) => {
-    const value = get(written, path.split('.'));
-    return value === undefined || unless?.includes(value) ? [] : [{ path, message }];
-  });
+  const warnings = NOT_YET.flatMap(({ path, unless, message }) =>
+    named(written, path.split('.')).flatMap((keys) => {
+      const value = get(written, keys);
+      return value === undefined || unless?.includes(value) ? [] : [{ path: keys.join('.'), message }];
+    }),
+  );
   const redact = get(written, ['logging', 'redactSensitive']);
   if (redact === 'off')
     warnings.push({ path: 'logging.redactSensitive', message: 'ignored: redaction cannot be switched off' });
   return warnings;
+}
+
+/** Every path that `NAME` in `keys` stands for in what was written. */
+function named(written: Raw, keys: readonly string[]): string[][] {
+  const cut = keys.indexOf('NAME');
+  if (cut < 0) return [[...keys]];
+  const above = keys.slice(0, cut);
+  const found = get(written, above);
+  return isRaw(found) ? Object.keys(found).map((name) => [...above, name, ...keys.slice(cut + 1)]) : [];
 }

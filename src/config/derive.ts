@@ -1,12 +1,10 @@
 import { join } from 'node:path';
+import { DEFAULT_MODELS } from './default-models.ts';
 import type { Env } from './env.ts';
 import type { Warning } from './problem.ts';
 import { get, isRaw } from './raw.ts';
 import type { Raw } from './raw.ts';
 import { DEFAULT_LANES } from './schema.ts';
-
-/** A long-lived, cheap model, only for the case that nobody named one. */
-const OPENAI_MODEL = 'openai/gpt-4o-mini';
 
 /**
  * The defaults that depend on what was written: providers and models from the keys at hand, the workspace from the
@@ -19,10 +17,10 @@ export function derive(
 ): { readonly raw: Raw; readonly warnings: readonly Warning[] } {
   const configured = get(written, ['models', 'providers']);
   const names = isRaw(configured) ? Object.keys(configured) : [];
-  const { providers, primary, warnings } =
+  const { providers, primary, fallbacks, warnings } =
     names.length > 0 && isRaw(configured) ? fromFile(configured) : fromEnv(env);
   const builtIn = mentionsLoopback(written) ? { loopback: { api: 'loopback' } } : {};
-  const model = primary === undefined ? {} : { model: { primary } };
+  const model = modelOf(primary, fallbacks ?? [], get(written, ['agents', 'defaults', 'model']));
   const agents = { defaults: { workspace: join(stateDir, 'workspace'), ...model } };
   return {
     raw: { models: { providers: { ...builtIn, ...providers } }, agents, lanes: { ...DEFAULT_LANES } },
@@ -30,9 +28,17 @@ export function derive(
   };
 }
 
+/** Who names a primary has chosen: nothing else is tried that was not asked for. */
+function modelOf(primary: string | undefined, fallbacks: readonly string[], chosen: unknown): Raw {
+  if (primary === undefined) return {};
+  const named = typeof chosen === 'string' || get(chosen, ['primary']) !== undefined;
+  return { model: { primary, ...(named || fallbacks.length === 0 ? {} : { fallbacks }) } };
+}
+
 interface Derived {
   readonly providers: Raw;
   readonly primary: string | undefined;
+  readonly fallbacks?: readonly string[];
   readonly warnings: readonly Warning[];
 }
 
@@ -50,28 +56,21 @@ function fromFile(configured: Raw): Derived {
 }
 
 function fromEnv(env: Env): Derived {
-  if (env['OPENAI_API_KEY']) {
-    const openai = {
-      api: 'openai-completions',
-      baseUrl: 'https://api.openai.com/v1',
-      apiKey: 'env:OPENAI_API_KEY',
-    };
-    return {
-      providers: { openai },
-      primary: OPENAI_MODEL,
-      warnings: [{ path: 'models.providers.openai', message: 'added, because OPENAI_API_KEY is set' }],
-    };
-  }
-  const warnings = env['ANTHROPIC_API_KEY']
-    ? [
-        {
-          path: 'models.providers',
-          message:
-            'ANTHROPIC_API_KEY is set, but this version speaks openai-completions only; the built-in loopback model answers',
-        },
-      ]
-    : [];
-  return { providers: { loopback: { api: 'loopback' } }, primary: 'loopback/echo', warnings };
+  const rows = DEFAULT_MODELS.filter(({ key }) => env[key]);
+  const [primary, ...fallbacks] = rows.map(({ provider, model }) => `${provider}/${model}`);
+  if (primary === undefined)
+    return { providers: { loopback: { api: 'loopback' } }, primary: 'loopback/echo', warnings: [] };
+  return {
+    providers: Object.fromEntries(
+      rows.map(({ provider, api, baseUrl, key }) => [provider, { api, baseUrl, apiKey: `env:${key}` }]),
+    ),
+    primary,
+    fallbacks,
+    warnings: rows.map(({ provider, key }) => ({
+      path: `models.providers.${provider}`,
+      message: `added, because ${key} is set`,
+    })),
+  };
 }
 
 /** The built-in provider needs no entry of its own. */

@@ -35,7 +35,8 @@ export function envName(path: readonly string[]): string {
 /** Every scalar under fixed keys, by the name of its variable. */
 export function envKeys(): ReadonlyMap<string, Key> {
   const fixed = leaves(configSchema).filter(
-    ({ path, schema }) => !path.includes('NAME') && !path.includes('[]') && SCALARS.has(typeOf(schema)),
+    ({ path, schema }) =>
+      !path.includes('NAME') && !path.includes('[]') && path[0] !== '$schema' && SCALARS.has(typeOf(schema)),
   );
   const byPath = new Map(fixed.map((key) => [key.path.join('.'), key]));
   const aliases = Object.entries(ALIASES).flatMap(([name, path]) => {

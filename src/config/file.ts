@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { parseTree, printParseErrorCode } from 'jsonc-parser';
 import type { Node, ParseError } from 'jsonc-parser';
 import { normalizeError } from '../errors.ts';
+import { createExcerpts } from './excerpt.ts';
 import type { Problem } from './problem.ts';
 import type { Raw } from './raw.ts';
+import { mayShow } from './secrets.ts';
+import { syntaxMessage } from './syntax.ts';
 
 export interface ConfigFile {
   readonly path: string;
@@ -11,9 +14,16 @@ export interface ConfigFile {
   readonly text: string | undefined;
   readonly raw: Raw;
   readonly problems: readonly Problem[];
+  /** The text is no JSON, so `raw` is what could be made out. */
+  readonly broken: boolean;
   /** `path:line:column` of a key, or of the nearest one above it. */
   where(path: readonly PropertyKey[]): string;
+  /** The line of that key with a mark below it (the key alone, or with its value), secrets masked. */
+  excerpt(path: readonly PropertyKey[], mark: 'key' | 'entry'): string | undefined;
 }
+
+/** More than these are mostly echoes of the first. */
+const SYNTAX_PROBLEMS = 5;
 
 /** Reads JSON with comments and trailing commas. Never throws: what is wrong is in `problems`. */
 export function readConfigFile(path: string): ConfigFile {
@@ -26,7 +36,8 @@ export function readConfigFile(path: string): ConfigFile {
       code === 'ENOENT' || code === 'ENOTDIR'
         ? []
         : [{ where: path, path: '', message: `it cannot be read: ${message}` }];
-    return { path, text: undefined, raw: {}, problems, where: () => path };
+    const nowhere = { where: () => path, excerpt: () => undefined };
+    return { path, text: undefined, raw: {}, problems, broken: false, ...nowhere };
   }
   return parseConfigText(path, text);
 }
@@ -35,14 +46,19 @@ export function parseConfigText(path: string, text: string): ConfigFile {
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { allowTrailingComma: true });
   const place = (offset: number): string => `${path}:${lineAndColumn(text, offset)}`;
-  const problems: Problem[] = errors.map((error) => ({
-    where: place(error.offset),
+  const excerpts = createExcerpts(text, mayShow);
+  const problemAt = (offset: number, length: number, message: string): Problem => ({
+    where: place(offset),
     path: '',
-    message: printParseErrorCode(error.error),
-  }));
-  const complain = (node: Node, message: string): void =>
-    void problems.push({ where: place(node.offset), path: '', message });
-  const empty = text.trim() === '';
+    message,
+    source: excerpts({ offset, length }),
+  });
+  const problems = firstOfEachLine(errors, text)
+    .slice(0, SYNTAX_PROBLEMS)
+    .map(({ error, offset, length }) => problemAt(offset, length, syntaxMessage(error)));
+  const complain: Complain = ({ offset, length }, message) =>
+    void problems.push(problemAt(offset, length, message));
+  const empty = text.trim() === '' || onlyComments(errors, root);
   if (root && root.type !== 'object') complain(root, 'the file must hold one object: { ... }');
   const raw = root?.type === 'object' ? (toValue(root, complain) as Raw) : {};
   return {
@@ -50,21 +66,37 @@ export function parseConfigText(path: string, text: string): ConfigFile {
     text,
     raw,
     problems: empty ? [] : problems,
+    broken: !empty && errors.length > 0,
     where: (keys) => (root ? place(nearestNode(root, keys).offset) : path),
+    excerpt: (keys, mark) => {
+      const node = root && nearestNode(root, keys);
+      return node && excerpts(mark === 'key' ? (node.children?.[0] ?? node) : node);
+    },
   };
 }
 
+type Complain = (node: Pick<Node, 'offset' | 'length'>, message: string) => void;
+
+/** Nothing but comments: as good as an empty file. */
+const onlyComments = (errors: readonly ParseError[], root: Node | undefined): boolean =>
+  root === undefined && errors.every(({ error }) => printParseErrorCode(error) === 'ValueExpected');
+
+function firstOfEachLine(errors: readonly ParseError[], text: string): ParseError[] {
+  const line = ({ offset }: ParseError): number => text.slice(0, offset).split('\n').length;
+  return errors.filter((error, index) => errors.findIndex((other) => line(other) === line(error)) === index);
+}
+
 /** Like jsonc-parser's own, but a key that stands twice is a mistake worth telling, and `__proto__` never becomes one. */
-function toValue(node: Node, complain: (node: Node, message: string) => void): unknown {
+function toValue(node: Node, complain: Complain): unknown {
   if (node.type === 'array') return (node.children ?? []).map((child) => toValue(child, complain));
   if (node.type !== 'object') return node.value;
   const entries = new Map<string, unknown>();
   for (const property of node.children ?? []) {
     const [key, value] = property.children ?? [];
     const name = String(key?.value);
-    if (entries.has(name)) complain(property, `"${name}" stands here a second time`);
+    if (entries.has(name)) complain(property, `"${name}" stands here a second time; delete one of the two`);
     if (name === '__proto__') {
-      complain(property, 'unknown key "__proto__"');
+      complain(property, 'unknown key "__proto__"; delete it');
       continue;
     }
     entries.set(name, value ? toValue(value, complain) : undefined);

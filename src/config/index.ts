@@ -1,9 +1,18 @@
 /** What the operator said: one plain object, with the origin of every value. */
 export { agentConfigs } from './agents.ts';
 export type { AgentConfig } from './agents.ts';
+export { DEFAULT_MODELS } from './default-models.ts';
+export { diff } from './diff.ts';
+export type { Change, Effect } from './diff.ts';
 export { parseDuration } from './duration.ts';
+export { editConfig, parseValue, readConfigText, writeConfigText } from './edit.ts';
+export type { Edit, Edited } from './edit.ts';
 export { envKeys, envName } from './env.ts';
 export type { Env } from './env.ts';
+export { importConfig } from './import.ts';
+export type { Imported } from './import.ts';
+export { configJsonSchema } from './json-schema.ts';
+export { parseKeyPath } from './key-path.ts';
 export { loadConfig } from './load.ts';
 export type { LoadedConfig, LoadOptions, Origin } from './load.ts';
 export { nearest } from './nearest.ts';
@@ -11,6 +20,7 @@ export { configPath, stateDir } from './places.ts';
 export type { Flags } from './places.ts';
 export type { Problem, Warning } from './problem.ts';
 export { bindAddress, isLoopback } from './rules.ts';
+export { SET, withoutSecrets } from './secrets.ts';
 export { configSchema } from './schema.ts';
 export type { Config } from './schema.ts';
 export { defaultOf, leaves, metaOf, optionsOf, typeOf } from './schema-keys.ts';

@@ -4,9 +4,9 @@ import { carryOver, notYet } from './carry-over.ts';
 import { derive } from './derive.ts';
 import { fromText, readEnv } from './env.ts';
 import type { Env } from './env.ts';
-import { readConfigFile } from './file.ts';
+import { parseConfigText, readConfigFile } from './file.ts';
 import type { ConfigFile } from './file.ts';
-import { nearest } from './nearest.ts';
+import { issueMessage, unknownKeyMessage } from './issue.ts';
 import { configPath, stateDir } from './places.ts';
 import type { Flags } from './places.ts';
 import { configInvalid } from './problem.ts';
@@ -15,7 +15,7 @@ import { get, leafPaths, merge, put } from './raw.ts';
 import type { Raw } from './raw.ts';
 import { violations } from './rules.ts';
 import type { Violation } from './rules.ts';
-import { at, shapeOf } from './schema-keys.ts';
+import { at } from './schema-keys.ts';
 import { configSchema } from './schema.ts';
 import type { Config } from './schema.ts';
 import { mapSecrets, resolveSecret } from './secrets.ts';
@@ -36,11 +36,19 @@ export interface LoadedConfig {
   /** The file that was read; undefined when there is none. */
   readonly file: string | undefined;
   readonly stateDir: string;
+  /** Where the file is, or would be. */
+  readonly path: string;
+  /** Variables that set something. */
+  readonly variables: readonly string[];
+  /** Flags that set something. */
+  readonly flags: readonly string[];
 }
 
 export interface LoadOptions {
   /** Instead of the place the flags and the environment name. */
   readonly path?: string | undefined;
+  /** Instead of the file's own text: what would be if it said this. */
+  readonly text?: string | undefined;
   readonly env: Env;
   readonly flags?: Flags;
 }
@@ -57,9 +65,9 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
  * Defaults, then the file, then the environment, then flags. Throws CoppiceError CONFIG_INVALID with everything that
  * is wrong (`details.list`: Problem[]), so that one look is enough to mend it.
  */
-export function loadConfig({ path, env, flags = {} }: LoadOptions): LoadedConfig {
+export function loadConfig({ path, text, env, flags = {} }: LoadOptions): LoadedConfig {
   const place = path === undefined ? configPath(env, flags) : { path, named: true };
-  const file = readConfigFile(place.path);
+  const file = text === undefined ? readConfigFile(place.path) : parseConfigText(place.path, text);
   const carried = carryOver(file.raw);
   const environment = readEnv(env);
   const flagged = readFlags(flags);
@@ -75,9 +83,14 @@ export function loadConfig({ path, env, flags = {} }: LoadOptions): LoadedConfig
   };
 
   const problems: Problem[] = [...file.problems, ...environment.problems];
-  const parsed = configSchema.safeParse(merge(derived.raw, written));
-  if (!parsed.success)
-    throw configInvalid([...problems, ...parsed.error.issues.flatMap((issue) => fromIssue(issue, layers))]);
+  // Of a text that is no JSON only a part was understood: what that part lacks may well be there.
+  if (file.broken) throw configInvalid(problems);
+  const whole = merge(derived.raw, written);
+  const parsed = configSchema.safeParse(whole);
+  if (!parsed.success) {
+    const found = parsed.error.issues.flatMap((issue) => fromIssue(issue, whole, layers));
+    throw configInvalid([...problems, ...found]);
+  }
   const { config, secrets, unresolved } = withSecrets(parsed.data, env, dirname(place.path));
   problems.push(
     ...[...unresolved, ...violations(config)].map((violation) => fromViolation(violation, layers)),
@@ -95,6 +108,9 @@ export function loadConfig({ path, env, flags = {} }: LoadOptions): LoadedConfig
     secrets,
     file: file.text === undefined ? undefined : file.path,
     stateDir: state,
+    path: place.path,
+    variables: [...environment.names.values()],
+    flags: [...flagged.names.values()],
   };
 }
 
@@ -164,31 +180,42 @@ function whereOf(keys: readonly PropertyKey[], layers: Layers): string {
 }
 
 function fromViolation({ path, message }: Violation, layers: Layers): Problem {
-  return { where: whereOf(path, layers), path: path.join('.'), message };
+  return { where: whereOf(path, layers), path: path.join('.'), message, ...sourceOf(path, 'entry', layers) };
+}
+
+/** The line in the file, when the file is where it was said. */
+function sourceOf(
+  keys: readonly PropertyKey[],
+  mark: 'key' | 'entry',
+  layers: Layers,
+): Pick<Problem, 'source'> {
+  if (!whereOf(keys, layers).startsWith(`${layers.file.path}:`)) return {};
+  return { source: layers.file.excerpt(beforeMove(keys, layers), mark) };
 }
 
 /** One problem per unknown key, each with the name it was probably meant to be. */
-function fromIssue(issue: z.core.$ZodIssue, layers: Layers): Problem[] {
-  const dotted = issue.path.map(String).join('.');
-  if (issue.code !== 'unrecognized_keys')
-    return [{ where: whereOf(issue.path, layers), path: dotted, message: plainMessage(issue) }];
-  const schema = at(configSchema, issue.path);
-  const known = Object.keys((schema && shapeOf(schema)) ?? {});
+function fromIssue(issue: z.core.$ZodIssue, whole: Raw, layers: Layers): Problem[] {
+  if (issue.code !== 'unrecognized_keys') {
+    const message = issueMessage(issue, valueAt(whole, issue.path));
+    return [fromViolation({ path: issue.path.map(String), message }, layers)];
+  }
   return issue.keys.map((key) => {
-    const meant = nearest(key, known);
-    const advice = meant ? `did you mean "${meant}"?` : `known here: ${known.join(', ')}`;
+    const keys = [...issue.path, key];
     return {
-      where: whereOf([...issue.path, key], layers),
-      path: [...issue.path, key].map(String).join('.'),
-      message: `unknown key "${key}"; ${advice}`,
+      where: whereOf(keys, layers),
+      path: keys.map(String).join('.'),
+      message: unknownKeyMessage(key, issue.path),
+      ...sourceOf(keys, 'key', layers),
     };
   });
 }
 
-function plainMessage(issue: z.core.$ZodIssue): string {
-  const path = issue.path.map(String).join('.');
-  if (path === 'agents.defaults.model') return 'no provider lists its models: name one as "provider/model"';
-  return issue.message.replace(/^Invalid (?:input|option): /, '');
+/** Like `get`, and into lists as well. */
+function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (found, key) => (Array.isArray(found) ? found[Number(key)] : get(found, [key])),
+    raw,
+  );
 }
 
 function withSecrets(

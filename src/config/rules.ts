@@ -1,3 +1,4 @@
+import { agentConfigs } from './agents.ts';
 import { nearest } from './nearest.ts';
 import type { Config } from './schema.ts';
 
@@ -19,7 +20,14 @@ export function bindAddress(bind: string): string {
 
 /** What no single key can know. */
 export function violations(config: Config): Violation[] {
-  return [...exposure(config), ...logSizes(config), ...references(config), ...agentIds(config)];
+  return [
+    ...exposure(config),
+    ...logSizes(config),
+    ...references(config),
+    ...agentIds(config),
+    ...profileIds(config),
+    ...channelRules(config),
+  ];
 }
 
 /** A gateway that others can reach runs tools for whoever asks: never without a token. */
@@ -29,14 +37,14 @@ function exposure({ gateway: { bind, auth } }: Config): Violation[] {
     return [
       {
         path: ['gateway', 'auth', 'mode'],
-        message: `"none" is for a loopback bind only, and gateway.bind is "${bind}"`,
+        message: `"none" is for a loopback bind only, and gateway.bind is "${bind}"; write "token", or bind to "loopback"`,
       },
     ];
   if (auth.token === undefined)
     return [
       {
         path: ['gateway', 'bind'],
-        message: `"${bind}" can be reached from other machines: set gateway.auth.token`,
+        message: `"${bind}" can be reached from other machines: set gateway.auth.token (or COPPICE_TOKEN), or bind to "loopback"`,
       },
     ];
   return [];
@@ -47,7 +55,7 @@ function logSizes({ logging }: Config): Violation[] {
   return [
     {
       path: ['logging', 'maxTotalMb'],
-      message: `it is less than one file (logging.maxFileMb is ${logging.maxFileMb})`,
+      message: `it is less than one file; make it at least ${logging.maxFileMb} (logging.maxFileMb), or make that smaller`,
     },
   ];
 }
@@ -79,7 +87,7 @@ function references({ agents, models }: Config): Violation[] {
     return [
       {
         path,
-        message: `there is no provider "${provider}" under models.providers${meant ? `; did you mean "${meant}"?` : ''}`,
+        message: `there is no provider "${provider}" under models.providers; ${meant ? `did you mean "${meant}"?` : `add it there, or name one of: ${known.join(', ')}`}`,
       },
     ];
   });
@@ -88,9 +96,52 @@ function references({ agents, models }: Config): Violation[] {
 function agentIds({ agents: { list } }: Config): Violation[] {
   const repeated = list.flatMap((agent, index) =>
     list.findIndex((other) => other.id === agent.id) < index
-      ? [{ path: ['agents', 'list', String(index), 'id'], message: `there is another agent "${agent.id}"` }]
+      ? [
+          {
+            path: ['agents', 'list', String(index), 'id'],
+            message: `there is another agent "${agent.id}"; give one of them another id`,
+          },
+        ]
       : [],
   );
   if (list.filter((agent) => agent.default).length <= 1) return repeated;
-  return [...repeated, { path: ['agents', 'list'], message: 'more than one agent is marked default' }];
+  return [
+    ...repeated,
+    {
+      path: ['agents', 'list'],
+      message: 'more than one agent is marked default; leave "default": true on one',
+    },
+  ];
+}
+
+function profileIds({ models: { providers } }: Config): Violation[] {
+  return Object.entries(providers).flatMap(([name, { apiKey, profiles = [] }]) => {
+    const path = ['models', 'providers', name, 'profiles'];
+    const both =
+      apiKey !== undefined && profiles.length > 0
+        ? [{ path, message: 'apiKey and profiles are both set; move the key into profiles' }]
+        : [];
+    const repeated = profiles.flatMap(({ id }, index) =>
+      profiles.findIndex((other) => other.id === id) < index
+        ? [{ path: [...path, String(index), 'id'], message: `there is another profile "${id}"; rename one` }]
+        : [],
+    );
+    return [...both, ...repeated];
+  });
+}
+
+/** Channels that share a name with what is built in would take its messages for their own. */
+const BUILT_IN = ['webchat'];
+
+function channelRules(config: Config): Violation[] {
+  const agents = agentConfigs(config).map(({ id }) => id);
+  return Object.entries(config.channels).flatMap(([name, { agentId }]) => {
+    const path = ['channels', name];
+    const taken = BUILT_IN.includes(name)
+      ? [{ path, message: `"${name}" is the gateway's own chat; choose another name` }]
+      : [];
+    if (agentId === undefined || agents.includes(agentId)) return taken;
+    const message = `there is no agent "${agentId}"; name one of: ${agents.join(', ')}`;
+    return [...taken, { path: [...path, 'agentId'], message }];
+  });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budgets, failover, profile } from './schema-later.ts';
 import { choice, count, duration, flag, group, ms, secret, text, texts } from './schema-words.ts';
 
 /** The groups about who answers: models, agents, and which tools they have. */
@@ -6,7 +7,7 @@ import { choice, count, duration, flag, group, ms, secret, text, texts } from '.
 const baseUrl = z
   .string()
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), {
-    error: 'expected an http or https address',
+    error: 'expected an address that begins with http:// or https://',
   })
   .meta({
     description: 'Address of the API, up to and including its version, such as http://127.0.0.1:11434/v1.',
@@ -31,6 +32,7 @@ const provider = group(
     ),
     baseUrl: baseUrl.optional(),
     apiKey: secret('The key.').optional(),
+    profiles: z.array(profile).meta({ description: 'Several credentials instead of one key.' }).optional(),
     headers: z
       .record(z.string(), secret('A header value.'))
       .meta({ description: 'Headers sent with every call.' })
@@ -50,7 +52,7 @@ const provider = group(
 export const models = group(
   {
     providers: z
-      .record(z.string().regex(/^[^/\s]+$/, { error: 'a name without slash or space' }), provider)
+      .record(z.string().regex(/^[^/\s]+$/, { error: 'use a name without slash or space' }), provider)
       .meta({ description: 'Providers by name.' })
       .prefault({}),
     retry: group(
@@ -59,11 +61,15 @@ export const models = group(
       },
       'Retries of model calls, where they differ from `retry`.',
     ).prefault({}),
+    failover: failover.optional(),
+    budgets: budgets.optional(),
   },
   'Models.',
 );
 
-const reference = z.string().regex(/^[^/\s]+\/\S+$/, { error: 'expected "provider/model"' });
+const reference = z.string().regex(/^[^/\s]+\/\S+$/, {
+  error: 'expected "provider/model", such as "loopback/echo"',
+});
 const modelChoice = z.preprocess(
   (value) => (typeof value === 'string' ? { primary: value } : value),
   group(

@@ -1,12 +1,15 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { prometheus, stuckSession } from './schema-later.ts';
 import { choice, count, flag, group, ms, secret, text, texts } from './schema-words.ts';
 
 /** The groups about the gateway itself: its log, its diagnostics, its server. */
 
 const MIB = 1_048_576;
 
-const pattern = z.string().refine(compiles, { error: 'this is no regular expression' });
+const pattern = z.string().refine(compiles, {
+  error: 'this is no regular expression; check its brackets, and write \\\\ for each backslash',
+});
 function compiles(source: string): boolean {
   try {
     return new RegExp(source) instanceof RegExp;
@@ -18,7 +21,7 @@ function compiles(source: string): boolean {
 const bind = z
   .string()
   .refine((value) => ['loopback', 'lan', 'localhost'].includes(value) || isIP(value) !== 0, {
-    error: 'expected "loopback", "lan" or an IP address',
+    error: 'expected "loopback", "lan" or an IP address of this machine',
   })
   .meta({
     description:
@@ -56,7 +59,7 @@ const otel = group(
     endpoint: text('The collector.').optional(),
     protocol: text('http/protobuf or http/json.').optional(),
     headers: z
-      .record(z.string(), z.string())
+      .record(z.string(), secret('A header value.'))
       .meta({ description: 'Headers sent to the collector.' })
       .optional(),
     serviceName: text('Name of this service.').optional(),
@@ -74,6 +77,8 @@ export const diagnostics = group(
     enabled: flag('Publish diagnostic facts.').prefault(true),
     flags: texts('Subsystems to show in detail, such as "gateway.*".').prefault([]),
     otel: otel.optional(),
+    stuckSession: stuckSession.optional(),
+    prometheus: prometheus.optional(),
   },
   'Diagnostics.',
 );

@@ -10,6 +10,9 @@ interface Def {
   readonly valueType?: z.ZodType;
   readonly element?: z.ZodType;
   readonly entries?: Readonly<Record<string, string>>;
+  readonly values?: readonly unknown[];
+  readonly options?: readonly z.ZodType[];
+  readonly discriminator?: string;
   readonly defaultValue?: unknown;
 }
 
@@ -31,9 +34,16 @@ export function unwrap(schema: z.ZodType): z.ZodType {
 
 export const metaOf = (schema: z.ZodType): KeyMeta => (unwrap(schema).meta() ?? {}) as KeyMeta;
 export const typeOf = (schema: z.ZodType): string => defOf(unwrap(schema)).type;
-export const optionsOf = (schema: z.ZodType): string[] => Object.values(defOf(unwrap(schema)).entries ?? {});
-export const shapeOf = (schema: z.ZodType): Readonly<Record<string, z.ZodType>> | undefined =>
-  defOf(unwrap(schema)).shape;
+export const optionsOf = (schema: z.ZodType): string[] => {
+  const { entries = {}, values = [] } = defOf(unwrap(schema));
+  return [...Object.values(entries), ...values.map(String)];
+};
+/** Of a union whose `type` decides: the keys of all its kinds together. */
+export const shapeOf = (schema: z.ZodType): Readonly<Record<string, z.ZodType>> | undefined => {
+  const { shape, options, discriminator } = defOf(unwrap(schema));
+  if (discriminator === undefined || !options) return shape;
+  return Object.assign({}, ...options.map(shapeOf)) as Readonly<Record<string, z.ZodType>>;
+};
 
 /** The default as the operator would write it; undefined when there is none. */
 export function defaultOf(schema: z.ZodType): unknown {
@@ -44,7 +54,8 @@ export function defaultOf(schema: z.ZodType): unknown {
 
 /** The schema of one step down: a key, a name in a record, a place in a list. */
 export function childOf(schema: z.ZodType, key: PropertyKey): z.ZodType | undefined {
-  const { shape, valueType, element } = defOf(unwrap(schema));
+  const { valueType, element } = defOf(unwrap(schema));
+  const shape = shapeOf(schema);
   if (shape) return Object.hasOwn(shape, key) ? shape[String(key)] : undefined;
   return valueType ?? element;
 }
@@ -60,7 +71,8 @@ export interface Key {
 
 /** Every leaf below `schema`, in order. */
 export function leaves(schema: z.ZodType, path: readonly string[] = []): Key[] {
-  const { shape, valueType, element } = defOf(unwrap(schema));
+  const { valueType, element } = defOf(unwrap(schema));
+  const shape = shapeOf(schema);
   if (shape) return Object.entries(shape).flatMap(([key, child]) => leaves(child, [...path, key]));
   if (valueType && shapeOf(valueType)) return leaves(valueType, [...path, 'NAME']);
   if (element && shapeOf(element)) return leaves(element, [...path, '[]']);

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { agents, models, retryShape, toolPolicy } from './schema-agents.ts';
+import { channels } from './schema-channels.ts';
 import { diagnostics, gateway, logging } from './schema-gateway.ts';
-import { choice, count, flag, group, ms, texts } from './schema-words.ts';
+import { alerts, audit, cluster, mcp, plugins } from './schema-later.ts';
+import { choice, count, flag, group, ms, text, texts } from './schema-words.ts';
 
 /**
  * What the operator may say: the keys, their meaning, their defaults. `docs/config.md`, the names of the environment
@@ -34,6 +36,7 @@ const tools = group(
       },
       'Loop detection.',
     ).optional(),
+    mcp: mcp.optional(),
   },
   'Tools.',
 );
@@ -73,6 +76,9 @@ export const DEFAULT_LANES = {
 
 export const configSchema = group(
   {
+    $schema: text(
+      'For editors: where the JSON Schema of this file is (`coppice config schema` prints it).',
+    ).optional(),
     logging: logging.prefault({}),
     diagnostics: diagnostics.prefault({}),
     gateway: gateway.prefault({}),
@@ -83,10 +89,7 @@ export const configSchema = group(
     lanes: z.record(z.string(), lane).meta({
       description: 'Lanes by name: main 8, cron 1, subagent 8, nested 1, where nothing else is said.',
     }),
-    channels: z
-      .record(z.string(), z.looseObject({ enabled: z.boolean().optional() }))
-      .meta({ description: 'Channels by name; each knows its own keys.' })
-      .prefault({}),
+    channels: channels.prefault({}),
     supervision: z
       .record(
         z.string(),
@@ -115,6 +118,10 @@ export const configSchema = group(
       },
       'Every outward call.',
     ).prefault({}),
+    plugins: plugins.optional(),
+    alerts: alerts.optional(),
+    audit: audit.optional(),
+    cluster: cluster.optional(),
   },
   'coppice',
 );

@@ -165,23 +165,19 @@ function runActive(subject: Subject): Finding[] {
 }
 
 function runFindings(state: string, context: Readonly<Record<string, unknown>>, now: number): Finding[] {
-  const candidates = Array.isArray(context['candidates']) ? context['candidates'] : [];
-  const candidate = record(candidates[number(context['candidate'])]);
+  const asking = record(context['asking']);
+  const candidate = record(list(record(context['prepared'])['candidates'])[number(asking['candidate'])]);
   const model = `${text(candidate['provider'], '?')}/${text(candidate['model'], '?')}`;
   if (state.startsWith('attempting')) {
-    const since = span(now - number(context['progressAt'] ?? context['attemptStartedAt']));
-    return [{ code: 'MODEL_CALL', text: `waits for ${model}; last sign of it ${since} ago` }];
+    const sign = Math.max(number(context['progressAt']), number(asking['startedAt']));
+    return [{ code: 'MODEL_CALL', text: `waits for ${model}; last sign of it ${span(now - sign)} ago` }];
   }
-  if (state.startsWith('backoff'))
-    return [
-      {
-        code: 'MODEL_BACKOFF',
-        text: `${model} failed (${text(record(context['lastFailure'])['class'], 'unknown')}); tries again shortly`,
-      },
-    ];
+  if (state.startsWith('backoff')) {
+    const failure = text(record(asking['last'])['class'], 'it failed');
+    return [{ code: 'MODEL_BACKOFF', text: `${model}: ${failure}; tries again shortly` }];
+  }
   if (state.startsWith('calling')) {
-    const calls = Array.isArray(context['calls']) ? context['calls'] : [];
-    const open = record(calls.find((call) => record(call)['result'] === undefined) ?? calls[0]);
+    const open = record(list(context['calls'])[0]);
     return [{ code: 'TOOL_CALL', text: `waits for tool ${text(open['toolName'], '?')}` }];
   }
   return [];
@@ -234,6 +230,7 @@ const deadline = (at: unknown, now: number): Finding[] =>
 
 const record = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value ? (value as Record<string, unknown>) : {};
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
 const text = (value: unknown, otherwise: string): string =>
   typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : otherwise;

@@ -19,11 +19,18 @@ export const missingCallback = <TEvent extends EventObject, TInput extends NonRe
   effect: string,
 ) => fromCallback<TEvent, TInput>(() => fail(effect));
 
+/** A type with a name: the declarations of a machine cannot spell out one of XState's defaults, which it does not export. */
+export interface UnknownLogic<
+  TOutput,
+  TEvent extends EventObject,
+  TInput extends NonReducibleUnknown,
+> extends ActorLogic<Snapshot<TOutput>, TEvent, TInput> {}
+
 /** For any other actor, a machine for instance, of which only events, input and output are known. */
 export const missing = <TOutput, TEvent extends EventObject, TInput extends NonReducibleUnknown>(
   effect: string,
-): ActorLogic<Snapshot<TOutput>, TEvent, TInput> =>
-  missingPromise<TOutput, TInput>(effect) as unknown as ActorLogic<Snapshot<TOutput>, TEvent, TInput>;
+): UnknownLogic<TOutput, TEvent, TInput> =>
+  missingPromise<TOutput, TInput>(effect) as unknown as UnknownLogic<TOutput, TEvent, TInput>;
 
 /** For an action. The only action of the house that throws. */
 export const missingAction = (effect: string) => (): void => fail(effect);

@@ -6,6 +6,8 @@ import type { OfferedMessage, Refusal } from './offered.ts';
 export interface SessionView {
   readonly path: string;
   readonly pending: number;
+  /** How many may wait. */
+  readonly limit: number;
   readonly quarantined: boolean;
 }
 
@@ -76,8 +78,7 @@ export function refusalOf(queue: readonly Write[], event: MessageAdmitted): Refu
       details: { sessionKey: message.sessionKey, path: session.path },
     };
   if (queue.length >= LIMITS.writesInFlight) return full('the inbox', LIMITS.writesInFlight);
-  if (depthOf(queue, event) > LIMITS.queuePerSession)
-    return full(`session ${message.sessionKey}`, LIMITS.queuePerSession);
+  if (depthOf(queue, event) > session.limit) return full(`session ${message.sessionKey}`, session.limit);
   return null;
 }
 

@@ -295,7 +295,12 @@ export const withEffects = (effects: IngressEffects): typeof ingressMachine =>
     },
   });
 
-const session = { path: 'gateway/core/work/sessions/agent:main:main', pending: 0, quarantined: false };
+const session = {
+  path: 'gateway/core/work/sessions/agent:main:main',
+  pending: 0,
+  limit: 100,
+  quarantined: false,
+};
 
 export const examples: readonly IngressEvent[] = [
   { type: 'message.admitted', requestId: 'q1', message: exampleMessage, session, atMs: 1_000 },

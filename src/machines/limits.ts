@@ -10,6 +10,10 @@ export const LIMITS = {
   responseChars: 4_000_000,
   /** Newest part of a transcript that is sent along: about 50,000 tokens, which the smaller current windows hold. */
   historyChars: 200_000,
+  /** Bytes of files sent along with one request, the newest first: below what hosted providers take. */
+  fileBytesPerRequest: 16 * 1_048_576,
+  /** Of a text file, as much as of a whole transcript. */
+  fileTextBytes: 200_000,
   /** Reading or journalling of a run: a healthy store answers in milliseconds, a restarting one in seconds. */
   runStoreMs: 30_000,
   /** Attempts at one read or journal entry of a run before it ends with the store's error. All are safe to repeat. */
@@ -19,6 +23,8 @@ export const LIMITS = {
   backoffStepMs: 50_000,
   /** A streaming run tells its session at most this often that it lives. */
   progressEveryMs: 1_000,
+  /** Between two pieces of a streamed answer: faster than anybody reads, and a hundredth of the cost of every token. */
+  textEveryMs: 20,
   /** Runs whose signal counters are kept. More than ever live at once; the oldest goes first. */
   signalCounters: 10_000,
   // -- cooling of a provider, by class of failure; doubled with every failure of a probe, up to the cap

@@ -12,11 +12,14 @@ import { LIMITS } from './limits.ts';
  * end (with the gate open for a restart, shut at once for a stop), then the gate closes, what is left drains, and
  * the gateway handle is told to do the rest. Every wait has a deadline of its own.
  */
-export interface RestartInput {
-  readonly path: string;
+export interface RestartTimes {
   readonly deferMs: number;
   readonly drainMs: number;
   readonly cooldownMs: number;
+}
+
+export interface RestartInput extends RestartTimes {
+  readonly path: string;
   /** When the last planned restart ended, or null. */
   readonly restartedAt: number | null;
 }
@@ -37,6 +40,8 @@ export type RestartEvent =
   | RestartRequest
   /** The gate has a new life, which knows nothing of our closing it. */
   | { readonly type: 'gate.up' }
+  /** For the waits that begin from now on. */
+  | ({ readonly type: 'restart.configure' } & RestartTimes)
   | ShutdownEvent;
 
 export type Requested = Omit<RestartRequest, 'type'>;
@@ -108,6 +113,11 @@ const coordinator = setup({
       state,
       pending: context.pending,
     })),
+    configure: assign(({ event }) => {
+      if (event.type !== 'restart.configure') return {};
+      const { deferMs, drainMs, cooldownMs } = event;
+      return { deferMs, drainMs, cooldownMs };
+    }),
     learn: assign({ pending: (_, params: { readonly pending: number }) => params.pending }),
     blame: assign({ error: (_, params: { readonly error: unknown }) => normalizeError(params.error) }),
   },
@@ -213,7 +223,11 @@ export const restartMachine = coordinator.createMachine({
     input: ({ context }) => ({ path: context.path }),
     onError: { target: '.failed', actions: blame },
   },
-  on: { 'supervisor.shutdown': { target: '.stopped' }, 'gate.up': {} },
+  on: {
+    'supervisor.shutdown': { target: '.stopped' },
+    'gate.up': {},
+    'restart.configure': { actions: 'configure' },
+  },
   initial: 'idle',
   states: {
     idle: { on: { 'restart.request': { target: 'requested', actions: asked } } },
@@ -286,5 +300,6 @@ export const examples: readonly RestartEvent[] = [
   { type: 'restart.request', kind: 'restart', reason: 'it must be now', force: true, atMs: 1_000 },
   { type: 'restart.request', kind: 'stop', reason: 'SIGTERM', by: 'signal', atMs: 1_000 },
   { type: 'gate.up' },
+  { type: 'restart.configure', deferMs: 1_000, drainMs: 2_000, cooldownMs: 3_000 },
   { type: 'supervisor.shutdown', reason: 'stop', deadlineMs: 5_000 },
 ];

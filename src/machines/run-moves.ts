@@ -31,6 +31,7 @@ export const answered = ending((context, event: Extract<RunEvent, { type: 'model
   status: 'ok',
   stopReason: spentTools(context) ? 'tool-budget' : event.reason,
 }));
+export const handedOver = ending(() => ({ status: 'ok', stopReason: 'tool-calls' }));
 export const question = ending((context) => {
   const { toolCallId = '', toolName = '', input } = nextCall(context) ?? {};
   return {

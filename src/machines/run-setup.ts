@@ -26,6 +26,7 @@ import {
   closeAnswer,
   closeRound,
   fullText,
+  handOver,
   nextCall,
   nextCandidate,
   noteFailure,
@@ -123,6 +124,7 @@ export const run = setup({
     nextCandidate: assign(({ context }) => nextCandidate(context)),
     passStep: assign(({ context }) => passStep(context)),
     closeAnswer: assign(({ context }) => closeAnswer(context, [], 0)),
+    handOver: assign(({ context }) => handOver(context)),
     openRound: assign(({ context }) => {
       const budget = Math.max(0, LIMITS.toolCallsPerRun - context.toolCalls);
       const calls = planCalls(context.roundCalls, context.prepared.tools, budget);
@@ -178,9 +180,11 @@ export const run = setup({
     repeatPlanned: ({ context }) => context.calls.some(({ plan }) => plan === 'repeat'),
     noCandidate: ({ context }) => context.prepared.candidates.length === 0,
     modelCallsSpent: ({ context }) => context.attempts >= LIMITS.modelCallsPerRun,
+    handsOver: ({ context }) => context.prepared.handOver === true && context.roundCalls.length > 0,
     wantsTools: ({ context }) => context.roundCalls.length > 0 && !spentTools(context),
-    /** Nothing said and nothing asked for. After a tool has run, silence may be meant. */
-    saidNothing: ({ context }) => fullText(context) === '' && context.toolCalls === 0,
+    /** Nothing said and nothing asked for. After a tool has run, here or with whoever asked, silence may be meant. */
+    saidNothing: ({ context }) =>
+      fullText(context) === '' && context.toolCalls === 0 && context.prepared.handOver !== true,
     budgetSpentSilently: ({ context }) => spentTools(context) && context.roundText === '',
     textStreamed: ({ context }) => context.roundText !== '',
     verdictRetry: ({ context }) => context.asking.verdict.kind === 'retry',

@@ -6,7 +6,7 @@ import type { Details, ErrorCode } from '../errors.ts';
 import { LIMITS } from './limits.ts';
 import { answersOf, openCalls, planResumed } from './run-calls.ts';
 import type { JournalledCall, PlannedCall, RunTool, ToolCall, ToolResult } from './run-calls.ts';
-import type { Candidate, RunContent, RunInput, RunMessage, RunOutput } from './turn.ts';
+import type { Candidate, RunContent, RunInput, RunMessage, RunOutput, ToolDecision } from './turn.ts';
 
 export interface PromptMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
@@ -40,6 +40,8 @@ export interface Prepared {
   /** In the order to try. */
   readonly candidates: readonly Candidate[];
   readonly tools: readonly RunTool[];
+  /** Whoever asked runs the tools: a call ends the run and goes back to them. */
+  readonly handOver?: boolean;
   readonly retry: RetryPolicy;
   /** From an earlier life. */
   readonly resume: RunFacts | null;
@@ -72,7 +74,7 @@ export interface RunContext extends RunFacts {
   readonly input: RunInput;
   /** The last time an effect told. */
   readonly nowMs: number;
-  readonly prepared: Pick<Prepared, 'history' | 'candidates' | 'tools' | 'retry'>;
+  readonly prepared: Pick<Prepared, 'history' | 'candidates' | 'tools' | 'handOver' | 'retry'>;
   readonly asking: Asking;
   /** Text of the answers before this one. */
   readonly baseText: string;
@@ -127,13 +129,17 @@ export function initialRun(input: RunInput): RunContext {
 }
 
 export function takePrepared(context: RunContext, found: Prepared): Partial<RunContext> {
-  const { atMs, history, candidates, tools, retry, resume, journal } = found;
-  const begun = { nowMs: atMs, prepared: { history, candidates, tools, retry }, storeFailures: 0 };
+  const { atMs, history, candidates, tools, handOver = false, retry, resume, journal } = found;
+  const begun = { nowMs: atMs, prepared: { history, candidates, tools, handOver, retry }, storeFailures: 0 };
   if (!resume) return begun;
   const { messages, attempts, toolCalls, usage, repeats } = resume;
-  const calls = planResumed(openCalls(messages), journal, tools, context.input.decision);
+  const calls = planResumed(openCalls(messages), journal, tools, decisionFor(context.input));
   return { ...begun, messages, attempts, toolCalls, usage, repeats, calls, baseText: textOf(messages) };
 }
+
+/** What may have happened is not repeated when nobody can be asked about it. */
+const decisionFor = ({ decision, message }: RunInput): ToolDecision | null =>
+  decision ?? (message.options['unattended'] === true ? 'skip' : null);
 
 /** The candidate being asked. Total: an unnamed one when there is none. */
 export const candidateOf = ({ prepared, asking }: RunContext): Candidate =>
@@ -209,6 +215,13 @@ export function closeAnswer(
   };
 }
 
+/** The answer with its calls ends the run; nobody here answers them. */
+export function handOver(context: RunContext): Partial<RunContext> {
+  const content = [...textPart(context.roundText), ...context.roundCalls.map(callPart)];
+  const messages = [...context.messages, { role: 'assistant', content } as const];
+  return { ...closeAnswer(context, [], 0), messages };
+}
+
 export function takeResult(context: RunContext, result: ToolResult): Partial<RunContext> {
   const call = nextCall(context);
   return { calls: context.calls.map((each) => (each === call ? { ...each, result: { ...result } } : each)) };
@@ -225,13 +238,15 @@ export function closeRound(context: RunContext): Partial<RunContext> {
   return { messages: [...context.messages, answersOf(context.calls)], calls: [] };
 }
 
+/** Sums every count that either side names; what nobody counted stays unsaid. */
 export function addUsage(spent: Spent | null, usage: RunUsage | undefined): Spent | null {
   if (!usage) return spent;
-  const { input, output, total } = spent ?? { input: 0, output: 0, total: 0 };
-  return { input: input + usage.input, output: output + usage.output, total: total + usage.total };
+  const total: Record<string, number> = { ...spent };
+  for (const [name, tokens] of Object.entries(usage)) total[name] = (total[name] ?? 0) + tokens;
+  return total as unknown as Spent; // the names are those of the two
 }
 
-const callPart = ({ toolCallId, toolName, input }: PlannedCall): RunContent => ({
+const callPart = ({ toolCallId, toolName, input }: ToolCall): RunContent => ({
   type: 'tool-call',
   toolCallId,
   toolName,

@@ -10,6 +10,7 @@ import {
   crashed,
   due,
   failed,
+  handedOver,
   noModel,
   noModelCalls,
   noToolCalls,
@@ -147,6 +148,7 @@ export const runMachine = run.createMachine({
         ],
         'model.finished': [
           stale,
+          { guard: 'handsOver', target: 'answered', actions: [tell, handedOver, 'handOver'] },
           { guard: 'wantsTools', target: 'journalling', actions: [tell, 'openRound'] },
           { guard: 'budgetSpentSilently', target: 'failed', actions: [tell, noToolCalls] },
           { guard: 'saidNothing', target: 'judging', actions: failed(silence) },

@@ -217,7 +217,7 @@ export const session = base.extend({
     noteCrash: base.enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'xstate.error.actor.run' || context.turn === null) return;
       enqueue.emit(sayCrash(context, context.turn, event.error));
-      enqueue.assign(changeTurn(context, { crashes: context.turn.crashes + 1 }));
+      enqueue.assign(changeTurn(context, { crashes: context.turn.crashes + 1, decision: null }));
     }),
     endCrashed: base.assign(({ context, event }) =>
       'error' in event

@@ -36,13 +36,18 @@ export interface RunInput {
 }
 
 export interface RunContent {
-  readonly type: 'text' | 'tool-call' | 'tool-result';
+  readonly type: 'text' | 'file' | 'tool-call' | 'tool-result';
   readonly text?: string;
   readonly toolCallId?: string;
   readonly toolName?: string;
   readonly input?: unknown;
   readonly output?: unknown;
   readonly isError?: boolean;
+  /** Of a file: what it is, and how many bytes there are of it. They are not here. */
+  readonly sha256?: string;
+  readonly mediaType?: string;
+  readonly bytes?: number;
+  readonly fileName?: string;
 }
 
 /** What the turn adds to the transcript after the user's message, in order. */
@@ -55,7 +60,13 @@ export type RunOutput = {
   readonly messages: readonly RunMessage[];
   /** The final assistant text; what there was of it when the turn ended early. */
   readonly text: string;
-  readonly usage: { readonly input: number; readonly output: number; readonly total: number } | null;
+  readonly usage: {
+    readonly input: number;
+    readonly output: number;
+    readonly total: number;
+    readonly cacheRead?: number;
+    readonly cacheWrite?: number;
+  } | null;
   readonly attempts: number;
   readonly toolCalls: number;
 } & (

@@ -85,7 +85,8 @@ const TEXTS: readonly Rule[] = [
   [/internal server error|bad gateway|upstream (?:connect )?error|error occurred while processing/, 'server'],
   [/timed? ?out|deadline exceeded|without sending (?:any )?chunks/, 'timeout'],
   [
-    /stream (?:ended|disconnected|closed)|premature close|without a finish reason|^terminated$/m,
+    // The last one is what Anthropic's SDK says of a stream whose very first event is no JSON.
+    /stream (?:ended|disconnected|closed)|premature close|without a finish reason|^terminated$|normalized anthropic stream error/m,
     'interrupted',
   ],
   [

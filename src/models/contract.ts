@@ -5,6 +5,14 @@
 
 export type ModelContent =
   | { readonly type: 'text'; readonly text: string }
+  /** In user messages only. What a provider's format cannot carry fails the call as `format`. */
+  | {
+      readonly type: 'file';
+      /** IANA, such as `image/png` or `application/pdf`. */
+      readonly mediaType: string;
+      readonly data: Uint8Array;
+      readonly filename?: string;
+    }
   | {
       readonly type: 'tool-call';
       readonly toolCallId: string;
@@ -29,6 +37,29 @@ export interface ModelTool {
   readonly description: string;
   /** JSON Schema of the input. */
   readonly inputSchema: Readonly<Record<string, unknown>>;
+  /** Whether the provider is to hold the model to the schema. Left out: its own default. */
+  readonly strict?: boolean;
+}
+
+/** How a model is to answer. What is left out is the provider's default. */
+export interface ModelSettings {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly seed?: number;
+  /** Where the answer ends; the sequence itself is left out of it. */
+  readonly stop?: readonly string[];
+  readonly reasoning?: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
+  /** JSON; with a schema, JSON of that shape. */
+  readonly responseFormat?: {
+    readonly name?: string;
+    readonly description?: string;
+    readonly schema?: Readonly<Record<string, unknown>>;
+    readonly strict?: boolean;
+  };
+  /** Default `auto`. */
+  readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly toolName: string };
 }
 
 export interface ModelRequest {
@@ -36,6 +67,7 @@ export interface ModelRequest {
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ModelTool[];
   readonly maxOutputTokens?: number;
+  readonly settings?: ModelSettings;
   /** Longest silence between two chunks before the call is aborted as `timeout`. Milliseconds. */
   readonly idleMs: number;
   /** Longest wait for the first chunk. Milliseconds. */
@@ -112,7 +144,12 @@ export interface ModelInfo {
   readonly id: string;
   readonly provider: string;
   readonly contextWindow?: number;
+  /** What a user message to it may hold. Absent: not known, ask and see. */
+  readonly input?: readonly ModelInput[];
 }
+
+/** `image`: PNG, JPEG, GIF or WebP. `file`: PDF and text. */
+export type ModelInput = 'text' | 'image' | 'file';
 
 export interface Provider {
   /** The name under `models.providers`. */

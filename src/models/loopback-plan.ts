@@ -34,14 +34,24 @@ function fingerprint(text: string): string {
   return hash.toString(16).padStart(8, '0');
 }
 
+/** The conversation as JSON, with the size of each file in place of its bytes. */
+export function legible(messages: readonly ModelMessage[]): string {
+  const shown = ({ role, content }: ModelMessage) => ({
+    role,
+    content: content.map((part) => (part.type === 'file' ? { ...part, data: part.data.byteLength } : part)),
+  });
+  return JSON.stringify(messages.map(shown));
+}
+
 function callPlan(request: ModelRequest, toolName: string, input: unknown): LoopbackPlan {
-  const toolCallId = `call_${fingerprint(JSON.stringify(request.messages))}_${request.messages.length}`;
+  const toolCallId = `call_${fingerprint(legible(request.messages))}_${request.messages.length}`;
   return { kind: 'call', toolCallId, toolName, input };
 }
 
 /** What happened since the user spoke last. */
 interface Turn {
   readonly said: string;
+  readonly files: readonly Extract<ModelContent, { type: 'file' }>[];
   readonly first: boolean;
   readonly results: readonly Extract<ModelContent, { type: 'tool-result' }>[];
   /** Tool results end the request, so the model is to go on from them. */
@@ -54,6 +64,7 @@ function readTurn(messages: readonly ModelMessage[]): Turn {
   const results = since.flatMap((message) => message.content.filter((part) => part.type === 'tool-result'));
   return {
     said: textOf(messages[at]).trim(),
+    files: (messages[at]?.content ?? []).filter((part) => part.type === 'file'),
     first: !messages.slice(0, Math.max(0, at)).some((message) => message.role === 'assistant'),
     results,
     afterTool: since.at(-1)?.role === 'tool',
@@ -67,8 +78,18 @@ function summary({ results }: Turn): string {
   return `The tool ${last.toolName} ${last.isError ? 'failed' : 'answered'}: ${clip(output, SUMMARY_LIMIT)}`;
 }
 
-function answer({ said, first }: Turn): string {
-  const echo = said === '' ? 'You sent no text.' : `You said: "${clip(said, ECHO_LIMIT)}".`;
+/** Names each file, so that it can be seen that it came through. */
+function received({ files }: Turn): string {
+  const shown = files.map(
+    ({ filename, mediaType, data }) => `${filename ?? 'a file'} (${mediaType}, ${data.byteLength} bytes)`,
+  );
+  return shown.length === 0 ? '' : ` You sent ${clip(shown.join(', '), ECHO_LIMIT)}.`;
+}
+
+function answer(turn: Turn): string {
+  const { said, first } = turn;
+  const spoken = said === '' ? 'You sent no text.' : `You said: "${clip(said, ECHO_LIMIT)}".`;
+  const echo = `${spoken}${received(turn)}`;
   return first ? `${NOTICE} ${echo} ${HELP}` : `${echo} I have noted it.`;
 }
 

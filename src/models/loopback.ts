@@ -1,8 +1,15 @@
 import type { Clock, TimerHandle } from '../supervisor/clock.ts';
 import { createCallWatch, type CallWatch } from './call-watch.ts';
 import { classify } from './classify.ts';
-import { ModelFailure, type ModelPart, type ModelRequest, type Provider, type Usage } from './contract.ts';
-import { planLoopback, type LoopbackPlan } from './loopback-plan.ts';
+import {
+  ModelFailure,
+  type ModelInfo,
+  type ModelPart,
+  type ModelRequest,
+  type Provider,
+  type Usage,
+} from './contract.ts';
+import { legible, planLoopback, type LoopbackPlan } from './loopback-plan.ts';
 
 export interface LoopbackInit {
   /** Default `loopback`. */
@@ -18,9 +25,14 @@ const CONTEXT_WINDOW = 32_768;
 
 const wordsIn = (text: string): readonly string[] => text.match(/\S+\s*/g) ?? [];
 
+function untilStop(text: string, stop: readonly string[] = []): string {
+  const ends = stop.map((sequence) => text.indexOf(sequence)).filter((at) => at >= 0);
+  return text.slice(0, Math.min(text.length, ...ends));
+}
+
 /** One word is one token here. */
 function inputTokens(request: ModelRequest): number {
-  return wordsIn(JSON.stringify(request.messages)).length;
+  return wordsIn(legible(request.messages)).length;
 }
 
 function usage(request: ModelRequest, output: number): Usage {
@@ -66,7 +78,7 @@ async function* say(
   request: ModelRequest,
   watch: CallWatch,
 ): AsyncGenerator<ModelPart> {
-  const words = wordsIn(text);
+  const words = wordsIn(untilStop(text, request.settings?.stop));
   const spoken = words.slice(0, request.maxOutputTokens ?? words.length);
   for (const delta of spoken) {
     await pause(play.clock, gapMs, watch);
@@ -121,7 +133,8 @@ export function createLoopback({
   dripMs = 2_000,
 }: LoopbackInit): Provider {
   const where = `${name} (built in)`;
-  const models = [{ id: 'loopback', provider: name, contextWindow: CONTEXT_WINDOW }];
+  const input = ['text', 'image', 'file'] as const;
+  const models: ModelInfo[] = [{ id: 'echo', provider: name, contextWindow: CONTEXT_WINDOW, input }];
   return {
     name,
     api: 'loopback',

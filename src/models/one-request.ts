@@ -1,3 +1,5 @@
+import type { Endpoint } from './endpoint.ts';
+
 /** One answer of a model fits many times into this; a server that sends more is broken or hostile. */
 const RESPONSE_LIMIT = 32 * 1024 * 1024;
 const ERROR_BODY_LIMIT = 64 * 1024;
@@ -64,12 +66,33 @@ function onceOnly(init: RequestInit | undefined): RequestInit {
   return { ...init, headers, redirect: 'manual', body: new Blob([body]).stream(), duplex: 'half' };
 }
 
+/** The SDKs want a key and read one from the environment where none is given; what they put here is not ours. */
+const CREDENTIAL_HEADERS = ['authorization', 'x-api-key'];
+
+function addressed(input: string | URL | Request, { query }: Endpoint): URL {
+  const url = new URL(input instanceof Request ? input.url : input);
+  for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+  return url;
+}
+
+function withCredentials(init: RequestInit, { headers: own }: Endpoint): RequestInit {
+  const headers = new Headers(init.headers);
+  for (const name of CREDENTIAL_HEADERS) headers.delete(name);
+  for (const [name, value] of Object.entries(own)) headers.set(name, value);
+  return { ...init, headers };
+}
+
 /**
  * `fetch` as a model call needs it: one request (a redirect is an answer, not an order to send the conversation and
  * the credential elsewhere), a bounded body, and a 2xx answer that is no stream is an error that can be classified.
+ * The endpoint's headers and query are put on here, so the SDK that builds the request never holds a credential and
+ * a key from the environment never goes to a host it was not meant for.
  */
-export const oneRequest: typeof fetch = async (input, init) => {
-  const response = await fetch(input, onceOnly(init));
-  if (response.ok) await refuseOtherTypes(response);
-  return rebuilt(response, response.ok ? RESPONSE_LIMIT : ERROR_BODY_LIMIT);
-};
+export function createSend(endpoint: Endpoint): typeof fetch {
+  return async (input, init) => {
+    const request = withCredentials(onceOnly(init), endpoint);
+    const response = await fetch(addressed(input, endpoint), request);
+    if (response.ok) await refuseOtherTypes(response);
+    return rebuilt(response, response.ok ? RESPONSE_LIMIT : ERROR_BODY_LIMIT);
+  };
+}

@@ -1,8 +1,11 @@
 import { CoppiceError } from '../errors.ts';
 import type { Clock } from '../supervisor/clock.ts';
+import { createAnthropicMessages } from './anthropic-messages.ts';
 import type { Provider } from './contract.ts';
 import { createLoopback } from './loopback.ts';
 import { createOpenAiCompletions } from './openai-completions.ts';
+import { createOpenAiResponses } from './openai-responses.ts';
+import type { SdkProviderInit } from './sdk-provider.ts';
 
 /** One row of `models.providers`, its secrets resolved. */
 export interface ProviderConfig {
@@ -18,29 +21,37 @@ export interface ModelsConfig {
   readonly providers: Readonly<Record<string, ProviderConfig>>;
 }
 
-const OPENAI_URL = 'https://api.openai.com/v1';
+/**
+ * Addresses that need not be written: only the providers called by their own name have one, and only for their own
+ * format, because a key must not go to a host nobody named.
+ */
+const OWN_ADDRESS: Readonly<Partial<Record<Provider['api'], readonly [name: string, url: string]>>> = {
+  'anthropic-messages': ['anthropic', 'https://api.anthropic.com/v1'],
+  'openai-completions': ['openai', 'https://api.openai.com/v1'],
+  'openai-responses': ['openai', 'https://api.openai.com/v1'],
+};
 
-/** Only the provider that is called openai has an address of its own: a key must not go to a host nobody named. */
-function baseUrlOf(name: string, { baseUrl }: ProviderConfig): string {
+function baseUrlOf(name: string, { api, baseUrl }: ProviderConfig): string {
   if (baseUrl !== undefined) return baseUrl;
-  if (name === 'openai') return OPENAI_URL;
+  const [owner, url] = OWN_ADDRESS[api] ?? [];
+  if (url !== undefined && owner === name) return url;
   throw new CoppiceError('PROVIDER_INVALID', { provider: name, field: 'baseUrl', reason: 'it is missing' });
 }
 
+const MAKERS: Readonly<Partial<Record<Provider['api'], (init: SdkProviderInit) => Provider>>> = {
+  'anthropic-messages': createAnthropicMessages,
+  'openai-completions': createOpenAiCompletions,
+  'openai-responses': createOpenAiResponses,
+};
+
 function createProvider(name: string, config: ProviderConfig, clock: Clock): Provider {
   if (config.api === 'loopback') return createLoopback({ name, clock });
-  if (config.api === 'openai-completions') {
+  const make = MAKERS[config.api];
+  if (make) {
     const { apiKey, headers, models } = config;
-    return createOpenAiCompletions({
-      name,
-      baseUrl: baseUrlOf(name, config),
-      apiKey,
-      headers,
-      models,
-      clock,
-    });
+    return make({ name, baseUrl: baseUrlOf(name, config), apiKey, headers, models, clock });
   }
-  const reason = `"${config.api}" is not available in this version; use openai-completions or loopback`;
+  const reason = `"${config.api}" is not available in this version; use ${Object.keys(MAKERS).join(', ')} or loopback`;
   throw new CoppiceError('PROVIDER_INVALID', { provider: name, field: 'api', reason });
 }
 

@@ -2,11 +2,27 @@
 import type { Outlet } from './outlet.ts';
 import { hasScope, type Scope } from './protocol/scopes.ts';
 
+/** What a client said of itself, and where it came from. */
+export interface About {
+  readonly name: string;
+  readonly version: string;
+  readonly platform: string;
+  readonly mode: string;
+  readonly deviceFamily?: string | undefined;
+  readonly modelIdentifier?: string | undefined;
+  readonly instanceId?: string | undefined;
+  readonly deviceId?: string | undefined;
+  readonly remote: string;
+  readonly since: number;
+}
+
 export interface Client {
   readonly connId: string;
+  readonly about: About;
   readonly scopes: readonly string[];
   readonly outlet: Outlet;
   readonly wantsTree: boolean;
+  readonly wantsSessions: boolean;
   /** A ping was sent and nothing has come back since. */
   readonly silent: boolean;
   ping(): void;
@@ -15,6 +31,7 @@ export interface Client {
 export interface Audience {
   readonly scope?: Scope;
   readonly treeOnly?: boolean;
+  readonly sessionsOnly?: boolean;
   /** May be left out for a client that lags. */
   readonly droppable?: boolean;
 }
@@ -25,6 +42,10 @@ export interface Clients {
   readonly size: number;
   /** Does anybody want the tree? */
   readonly treeWanted: boolean;
+  /** Does anybody want to hear of changed sessions? */
+  readonly sessionsWanted: boolean;
+  /** In the order they came. */
+  all(): Client[];
   /** The payload is serialised once, and only if somebody gets it. */
   broadcast(event: string, payload: unknown, audience?: Audience): void;
   /** Pings everybody; ends those who did not answer the last one. */
@@ -44,6 +65,11 @@ export function createClients(): Clients {
       for (const client of clients) if (client.wantsTree) return true;
       return false;
     },
+    get sessionsWanted() {
+      for (const client of clients) if (client.wantsSessions) return true;
+      return false;
+    },
+    all: () => [...clients],
     broadcast(event, payload, audience = {}) {
       let text: string | undefined;
       for (const client of clients) {
@@ -64,6 +90,7 @@ export function createClients(): Clients {
   };
 }
 
-function listens(client: Client, { scope, treeOnly }: Audience): boolean {
-  return (!treeOnly || client.wantsTree) && (scope === undefined || hasScope(client.scopes, scope));
+function listens(client: Client, { scope, treeOnly, sessionsOnly }: Audience): boolean {
+  if ((treeOnly && !client.wantsTree) || (sessionsOnly && !client.wantsSessions)) return false;
+  return scope === undefined || hasScope(client.scopes, scope);
 }

@@ -5,10 +5,12 @@ import type { RawData, WebSocket } from 'ws';
 import { CoppiceError } from '../errors.ts';
 import type { Client } from './clients.ts';
 import type { ServerContext } from './context.ts';
+import { createFactFeed } from './fact-feed.ts';
 import { dispatch } from './dispatch.ts';
 import { judgeConnect, type ConnectVerdict, type Grant } from './handshake.ts';
 import { helloOk } from './hello.ts';
 import { createOutlet } from './outlet.ts';
+import { presenceList } from './presence.ts';
 import { wireError } from './protocol/errors.ts';
 import { eventText, readFrame, responseText, type RequestFrame } from './protocol/frames.ts';
 import type { Call } from './protocol/method.ts';
@@ -34,8 +36,9 @@ export function openConnection(arrival: Arrival, context: ServerContext): Connec
   const openedAt = clock.now();
   const gone = new AbortController();
   const outlet = createOutlet(ws, arrival.socket, context);
+  const facts = createFactFeed(port, outlet);
   const settle = once(arrival.settled);
-  let client: (Client & { wantsTree: boolean; silent: boolean }) | undefined;
+  let client: (Client & { wantsTree: boolean; wantsSessions: boolean; silent: boolean }) | undefined;
   let grant: Grant | undefined;
   let judged = false;
   let malformed = 0;
@@ -57,8 +60,10 @@ export function openConnection(arrival: Arrival, context: ServerContext): Connec
     client = {
       connId,
       scopes: granted.scopes,
+      about: { ...granted.about, remote, since: Math.round(port.now()) },
       outlet,
       wantsTree: false,
+      wantsSessions: false,
       silent: false,
       ping() {
         client!.silent = true;
@@ -120,6 +125,15 @@ export function openConnection(arrival: Arrival, context: ServerContext): Connec
     subscribeTree: () => {
       if (client) client.wantsTree = true;
     },
+    subscribeFacts: (filter) => {
+      if (!gone.signal.aborted) facts.subscribe(filter);
+    },
+    subscribeSessions: (on) => {
+      if (client) client.wantsSessions = on;
+    },
+    sessionChanged: context.sessions.changed,
+    presence: () => presenceList(port, clients),
+    own: { ...context.address, authMode: context.authenticator.mode },
   });
 
   const receive = (text: string): void => {
@@ -157,6 +171,7 @@ export function openConnection(arrival: Arrival, context: ServerContext): Connec
     clock.clearTimeout(timer);
     settle();
     gone.abort();
+    facts.stop();
     if (!client) return;
     clients.delete(client);
     const ended = outlet.closing ?? { code, reason: shown(reason.toString()) };

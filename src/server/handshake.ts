@@ -1,5 +1,6 @@
 /** Judging the first frame of a connection. Pure but for the limiter it counts failures in. */
 import { CoppiceError } from '../errors.ts';
+import type { About } from './clients.ts';
 import type { ServerContext } from './context.ts';
 import { deviceProofFault } from './device-proof.ts';
 import { commonProtocol, connectParams, type ConnectParams, type Protocol } from './protocol/connect.ts';
@@ -12,6 +13,7 @@ export interface Grant {
   readonly scopes: readonly string[];
   readonly role: 'operator';
   readonly clientId: string;
+  readonly about: Omit<About, 'remote' | 'since'>;
 }
 
 export type ConnectVerdict =
@@ -50,7 +52,13 @@ export function judgeConnect(
 }
 
 function grant(params: ConnectParams, protocol: Protocol): Grant {
-  return { protocol, role: 'operator', scopes: grantScopes(params.scopes), clientId: params.client.id };
+  const clientId = params.client.id;
+  return { protocol, role: 'operator', scopes: grantScopes(params.scopes), clientId, about: aboutOf(params) };
+}
+
+function aboutOf({ client, device }: ConnectParams): Grant['about'] {
+  const { id, displayName, ...rest } = client;
+  return { name: displayName ?? id, ...rest, ...(device ? { deviceId: device.id } : {}) };
 }
 
 function mismatch({ minProtocol, maxProtocol }: ConnectParams): CoppiceError {

@@ -7,7 +7,9 @@ import { bearer } from './auth.ts';
 import type { ServerContext } from './context.ts';
 import type { Dashboard } from './dashboard-files.ts';
 import { authFailed } from './handshake.ts';
+import { addHooks } from './hooks.ts';
 import { errorBody, errorStatus } from './http-error.ts';
+import { addOpenAi, openAiFailure } from './openai/routes.ts';
 import { fitTree } from './protocol/fit.ts';
 
 type App = Hono<{ Bindings: HttpBindings }>;
@@ -63,12 +65,18 @@ export function createHttpApp(context: ServerContext, dashboard: Dashboard): App
     if (!asset) throw notFound(c);
     return c.body(asset.text, 200, { 'content-type': asset.type });
   });
+  addHooks(app, context);
   app.use('/api/*', async (c, next) => {
     await authorise(c, context);
     await next();
   });
   app.get('/api/tree', (c) => c.json(fitTree(port.tree(), context.limits.replyBytes)));
   app.get('/api/health', (c) => c.json(port.health()));
+  app.use('/v1/*', async (c, next) => {
+    await authorise(c, context);
+    await next();
+  });
+  addOpenAi(app, context);
   app.notFound((c) => failure(c, notFound(c), context));
   app.onError((error, c) => failure(c, error, context));
   return app;
@@ -79,9 +87,13 @@ function notFound(c: Request): CoppiceError {
 }
 
 function failure(c: Request, thrown: unknown, context: ServerContext): Response {
+  const answer = openAiFailure(c, thrown, context);
+  if (answer) return answer;
   const status = errorStatus(thrown);
   if (!(thrown instanceof CoppiceError)) context.fault(thrown, `${c.req.method} ${c.req.path.slice(0, 128)}`);
-  if (status === 401) c.header('www-authenticate', 'Bearer realm="coppice"');
+  // A webhook sender signs; it has no use for a token.
+  if (status === 401 && !c.req.path.startsWith('/hooks/'))
+    c.header('www-authenticate', 'Bearer realm="coppice"');
   const wait = thrown instanceof CoppiceError ? thrown.details['retryAfterMs'] : undefined;
   if (typeof wait === 'number') c.header('retry-after', String(Math.ceil(wait / 1_000)));
   return c.json(errorBody(thrown), status as 500);

@@ -3,12 +3,20 @@ import { CoppiceError, type ErrorCode } from '../errors.ts';
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   TOKEN_IN_URL: 400,
+  HOOK_BODY: 400,
+  HTTP_INVALID: 400,
   AUTH_FAILED: 401,
+  HOOK_SIGNATURE: 401,
+  HOOK_STALE: 401,
   HOST_REFUSED: 403,
   ORIGIN_REFUSED: 403,
   PAGE_NOT_FOUND: 404,
   ACTOR_NOT_FOUND: 404,
+  HOOK_NOT_FOUND: 404,
+  HTTP_TIMED_OUT: 408,
+  HOOK_TOO_LARGE: 413,
   AUTH_LOCKED: 429,
+  HTTP_HEADERS_TOO_LARGE: 431,
 };
 
 export function errorStatus(thrown: unknown): number {

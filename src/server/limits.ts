@@ -29,6 +29,12 @@ export interface ServerLimits {
   readonly authDelayMaxMs: number;
   readonly authAddresses: number;
   readonly authHeld: number;
+  readonly completionBytes: number;
+  readonly completions: number;
+  readonly completionsBytes: number;
+  readonly completionSilenceMs: number;
+  readonly completionStallMs: number;
+  readonly completionLookMs: number;
   readonly waitingSockets: number;
   readonly waitingSocketMs: number;
 }
@@ -87,6 +93,17 @@ export const SERVER_LIMITS: ServerLimits = {
   authHeld: 32,
   /** Addresses remembered; beyond them all newcomers share one budget. */
   authAddresses: 10_000,
+  /** A chat completion: a long conversation in text is a tenth of this. */
+  completionBytes: 8 * 1_048_576,
+  /** Chat completions under way, and the bytes of all their requests. More is answered with 429. */
+  completions: 1_024,
+  completionsBytes: 256 * 1_048_576,
+  /** A comment is sent after this much silence in a stream, below the usual 30 s of proxies. */
+  completionSilenceMs: 15_000,
+  /** A reader that takes nothing for this long has left, whatever its socket says. */
+  completionStallMs: 30_000,
+  /** Between two looks at the record of a run that somebody waits for, besides the signals of the run. */
+  completionLookMs: 5_000,
   /** Sockets that may wait for a restarting server, and for how long. */
   waitingSockets: 512,
   waitingSocketMs: 10_000,

@@ -10,8 +10,8 @@ import { eventText } from './protocol/frames.ts';
 
 export interface Outlet {
   send(text: string): void;
-  /** `droppable`: left out, and not numbered, while the client lags. */
-  event(event: string, payloadText: string, droppable?: boolean): void;
+  /** `droppable`: left out, and not numbered, while the client lags. False: it was not sent. */
+  event(event: string, payloadText: string, droppable?: boolean): boolean;
   ping(): void;
   /** Sends a close frame and ends the socket soon after, whether the client answers or not. The first call counts. */
   close(code: number, reason: string): void;
@@ -66,9 +66,10 @@ export function createOutlet(
       if (open()) write(text);
     },
     event(event, payloadText, droppable = false) {
-      if (!open() || (droppable && backlog() > limits.backlogBytes / 2)) return;
+      if (!open() || (droppable && backlog() > limits.backlogBytes / 2)) return false;
       seq += 1;
       write(eventText(event, payloadText, seq));
+      return true;
     },
   };
 }

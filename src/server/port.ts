@@ -3,15 +3,53 @@
  * not know actors or machines.
  */
 import type { Trace } from '../bus/trace.ts';
-import type { Envelope } from '../bus/events.ts';
-import type { RunSignal } from '../channels/contract.ts';
+import type { Envelope, FactType } from '../bus/events.ts';
+import type { Severity } from '../errors.ts';
+import type { HookAnswer, HookRequest, RunSignal } from '../channels/contract.ts';
+import type { ModelInfo, ModelSettings, ModelTool, Provider } from '../models/contract.ts';
 import type { TreeNode } from '../supervisor/registry.ts';
-import type { InboxRow, RunRow, SessionRow, StoredTranscriptRow } from '../store/contract.ts';
+import type {
+  Attachment,
+  Content,
+  FileContent,
+  InboxRow,
+  RunRow,
+  SessionRow,
+  StoredTranscriptRow,
+} from '../store/contract.ts';
 
 export type Offer = Pick<
   InboxRow,
   'runId' | 'sessionKey' | 'agentId' | 'channel' | 'account' | 'platformId' | 'source' | 'text' | 'options'
 > & { readonly trace?: Trace };
+
+/** A message of a conversation that is handed in whole. */
+export interface SaidMessage {
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
+  readonly content: readonly Content[];
+}
+
+/** What `Offer.options` may ask of a turn beyond its text. JSON: it is committed with the message. */
+export interface TurnOptions {
+  /** "provider/model": asked first, then the agent's own. */
+  readonly model?: string;
+  /** Only that model: no other answers in its place. */
+  readonly exactModel?: true;
+  /** What is said, in place of the text: the end of a conversation the session has, or a whole one. */
+  readonly said?: readonly SaidMessage[];
+  /** Files that came with the text, on disk already. */
+  readonly attachments?: readonly FileContent[];
+  /** For this turn, after the agent's own system prompt. */
+  readonly extraSystemPrompt?: string;
+  /** The session has no transcript and is on no list: the turn knows what `said` says. */
+  readonly ephemeral?: true;
+  /** Nobody can be asked about a tool call whose outcome is unknown: it is not repeated. */
+  readonly unattended?: true;
+  /** In place of the agent's own. Calls of these end the turn; whoever brought them runs them. */
+  readonly tools?: readonly ModelTool[];
+  readonly settings?: ModelSettings;
+  readonly maxOutputTokens?: number;
+}
 
 /** `accepted`: committed to the inbox, on disk. `known`: the same message came before; `run` is its record. */
 export type Accepted =
@@ -50,6 +88,69 @@ export interface HealthView {
   };
 }
 
+/** Which facts. Everything given must match. */
+export interface FactFilter {
+  readonly types?: readonly FactType[];
+  /** This actor and everything below it. */
+  readonly path?: string;
+  readonly traceId?: string;
+  /** This severity and above. */
+  readonly severity?: Severity;
+}
+
+export interface MachineSummary {
+  readonly name: string;
+  readonly states: number;
+  readonly events: number;
+  readonly effects: number;
+}
+
+export interface MachineState {
+  /** Dotted, from the top: `processing.turn.running`. Empty for the machine itself. */
+  readonly path: string;
+  readonly type: 'atomic' | 'compound' | 'parallel' | 'final' | 'history';
+  readonly initial?: string;
+  readonly transitions: readonly {
+    /** An event, or `after NAME`, `done NAME`, `error NAME`, `always`. */
+    readonly on: string;
+    /** State paths; none: it stays where it is. */
+    readonly targets: readonly string[];
+    readonly guarded: boolean;
+  }[];
+  /** Effects that run while it is in this state. */
+  readonly invokes: readonly string[];
+}
+
+export interface MachineView extends Omit<MachineSummary, 'states' | 'events' | 'effects'> {
+  readonly states: readonly MachineState[];
+  readonly events: readonly string[];
+  /** What a host must provide. */
+  readonly effects: readonly { readonly name: string; readonly kind: 'actor' | 'action' }[];
+}
+
+/** Where a planned restart or a stop is. `idle`: nobody asked. */
+export interface RestartView {
+  readonly state: string;
+  readonly kind: 'restart' | 'stop' | null;
+  readonly reason: string;
+  readonly requests: number;
+  /** Admitted work that has not ended, as last counted. */
+  readonly pending: number;
+  /** When this gateway last began a planned restart; null: never. */
+  readonly restartedAt: number | null;
+}
+
+export interface ModelRow extends ModelInfo {
+  /** The wire format of its provider. */
+  readonly api?: Provider['api'];
+  /** For the default agent: true is the one it asks, false a fallback. Absent: neither. */
+  readonly primary?: boolean;
+  /** Of its provider. `half_open`: it has cooled, and the next call decides. */
+  readonly state?: 'ready' | 'cooling' | 'half_open';
+  /** Epoch milliseconds; only while it is cooling. */
+  readonly coolingUntil?: number;
+}
+
 export interface GatewayPort {
   readonly version: string;
   readonly startedAt: number;
@@ -57,8 +158,16 @@ export interface GatewayPort {
   readonly configPath: string | undefined;
   now(): number;
   newId(): string;
-  /** Rejects with CoppiceError (DRAINING, OVERLOADED, UNAVAILABLE, SESSION_QUARANTINED, ...). */
-  offer(offer: Offer): Promise<Accepted>;
+  /**
+   * Files are on disk before the message is committed; when one of them is refused, so is the message. Rejects with
+   * CoppiceError (DRAINING, OVERLOADED, UNAVAILABLE, SESSION_QUARANTINED, ATTACHMENT_REFUSED, STORE_FULL, ...).
+   */
+  offer(offer: Offer, attachments?: readonly Attachment[]): Promise<Accepted>;
+  /**
+   * A request to the webhook channel of that name. Rejects HOOK_NOT_FOUND, HOOK_SIGNATURE, HOOK_STALE, HOOK_TOO_LARGE,
+   * HOOK_BODY, and as `offer` does.
+   */
+  hook(name: string, request: HookRequest): Promise<HookAnswer>;
   abort(request: { sessionKey: string; runId?: string }): Promise<{ aborted: boolean; runIds: string[] }>;
   /** Resolves with the settled run, or with undefined at the timeout; rejects when the run is unknown. */
   waitRun(runId: string, timeoutMs: number): Promise<RunRow | undefined>;
@@ -73,14 +182,28 @@ export interface GatewayPort {
   /** Ends an active run first. */
   resetSession(sessionKey: string): Promise<{ sessionId: string }>;
   deleteSession(sessionKey: string): Promise<{ deleted: boolean }>;
-  models(): { readonly id: string; readonly provider: string; readonly contextWindow?: number }[];
+  /** Those of the default agent first, in the order in which they are asked. */
+  models(): ModelRow[];
+  /** What a caller may ask for by name: "provider/model". Providers that are `open` take any model. */
+  modelNames(): { readonly listed: readonly string[]; readonly open: readonly string[] };
   agents(): { readonly id: string; readonly name?: string; readonly default: boolean }[];
   tree(): TreeNode;
   explain(pathOrSession: string): Explanation;
   /** The answer is sent before the kill: `kill` returns what will be killed, and the crash comes in the next turn. */
   kill(path: string, options: { by: string; count?: boolean }): { path: string; incarnation: number };
+  /** Stops it and holds it down. Rejects with ACTOR_NOT_FOUND or ACTOR_REFUSES. */
+  park(path: string): Promise<{ path: string; incarnation: number }>;
+  unpark(path: string): Promise<{ path: string; incarnation: number }>;
+  /** Facts that are remembered, redacted, oldest first; the newest `limit` of them. */
+  facts(filter: FactFilter & { readonly afterSeq?: number; readonly limit?: number }): Envelope[];
+  /** Facts from now on, redacted, through a bounded queue of their own. Returns a remover. */
+  watchFacts(filter: FactFilter, listener: (fact: Envelope) => void): () => void;
+  machines(): MachineSummary[];
+  machine(name: string): MachineView | undefined;
+  restartStatus(): RestartView;
   requestStop(reason: string): void;
-  requestRestart(reason: string): void;
+  /** `force`: without waiting for a cool-down or for work that is under way. */
+  requestRestart(reason: string, options?: { readonly by?: string; readonly force?: boolean }): void;
   health(): HealthView;
   readiness(): Readiness;
   /** Is the supervisor's tick on time? */

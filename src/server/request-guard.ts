@@ -35,24 +35,31 @@ const SECRET_NAMES = new Set([
 
 export function createRequestGuard(options: {
   bindHost: string;
-  allowedOrigins: readonly string[];
+  /** A function is asked at each request. */
+  allowedOrigins: readonly string[] | (() => readonly string[]);
 }): RequestGuard {
-  const origins = new Set(options.allowedOrigins.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
-  const named = new Set([...origins].map(originHost).filter((host) => host !== undefined));
+  const { allowedOrigins } = options;
+  const origins = (): string[] =>
+    (typeof allowedOrigins === 'function' ? allowedOrigins() : allowedOrigins).map((origin) =>
+      origin.toLowerCase().replace(/\/$/, ''),
+    );
   const loopbackBind = isLoopback(options.bindHost);
   return {
     checkRequest(request) {
       const secret = secretInQuery(request.url);
       if (secret !== undefined) throw new CoppiceError('TOKEN_IN_URL', { parameter: secret });
-      const name = hostName(request.host);
-      if (name === undefined) throw new CoppiceError('HOST_REFUSED', { host: shown(request.host) });
-      if (loopbackBind && !isLoopbackName(name) && !named.has(name))
+      // An address as target names its host itself, and then the Host header does not count (RFC 9112, 3.2.2).
+      const host = /^[a-z]+:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1] ?? request.host;
+      const name = hostName(host);
+      if (name === undefined) throw new CoppiceError('HOST_REFUSED', { host: shown(host || undefined) });
+      if (loopbackBind && !isLoopbackName(name) && !origins().map(originHost).includes(name))
         throw new CoppiceError('HOST_REFUSED', { host: name });
     },
     checkOrigin({ origin, host }) {
       if (origin === undefined) return;
       const lower = origin.toLowerCase();
-      if (origins.has('*') || origins.has(lower) || sameOrigin(lower, host)) return;
+      const allowed = origins();
+      if (allowed.includes('*') || allowed.includes(lower) || sameOrigin(lower, host)) return;
       throw new CoppiceError('ORIGIN_REFUSED', { origin: shown(origin) });
     },
   };

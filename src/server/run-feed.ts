@@ -97,6 +97,9 @@ export function createRunFeed(deps: {
       agent(signal, 'error', { reason: signal.reason, restarted: true });
     },
     ended(signal) {
+      // Some clients put the text together from the deltas alone: what the throttle still holds goes first.
+      const run = live.get(signal.runId);
+      if (run) sayDelta(run);
       drop(signal.runId);
       agent(signal, 'lifecycle', ending(signal, started.get(signal.runId)));
       chat(signal, CHAT_STATE[signal.status], chatEnding(signal));

@@ -1,12 +1,12 @@
 /** From an HTTP upgrade request to a WebSocket connection, or to an HTTP refusal before any upgrade. */
-import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { CoppiceError } from '../errors.ts';
 import { budgetKey, isLoopback, plainAddress } from './address.ts';
 import { openConnection, type Connection } from './connection.ts';
 import type { ServerContext } from './context.ts';
-import { errorBody, errorStatus } from './http-error.ts';
+import { checkShape, invalid, refuseSocket, report } from './http-fault.ts';
 
 const PATHS: ReadonlySet<string> = new Set(['/', '/ws']);
 
@@ -28,11 +28,10 @@ export function createUpgrades(context: ServerContext): Upgrades {
   const open = new Set<Connection>();
   const strangers = createStrangers(context);
   const refuse = (socket: Socket, thrown: unknown): void => {
-    const error = thrown instanceof CoppiceError ? thrown : undefined;
-    if (error) context.report({ type: 'client.refused', code: error.code, reason: error.message });
-    else context.fault(thrown, 'upgrade');
-    respond(socket, thrown);
+    report(context, thrown);
+    refuseSocket(socket, thrown, ['sec-websocket-version: 13']);
   };
+  wss.on('wsClientError', (error, socket) => refuse(socket as Socket, invalid(error.message)));
   const accept = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
     const remote = plainAddress(socket.remoteAddress);
     admit(request, remote, context, open.size);
@@ -60,6 +59,7 @@ export function createUpgrades(context: ServerContext): Upgrades {
 }
 
 function admit(request: IncomingMessage, remote: string, context: ServerContext, open: number): void {
+  checkShape(request);
   const { host, origin } = request.headers;
   const facts = { url: request.url, host, origin };
   const path = (request.url ?? '').split('?')[0] ?? '';
@@ -102,16 +102,4 @@ function createStrangers({ limits }: ServerContext) {
       };
     },
   };
-}
-
-function respond(socket: Socket, thrown: unknown): void {
-  const status = errorStatus(thrown);
-  const body = JSON.stringify(errorBody(thrown));
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    'content-type: application/json; charset=utf-8',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon());
 }

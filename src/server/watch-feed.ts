@@ -5,6 +5,7 @@ import type { Clients } from './clients.ts';
 import type { ServerLimits } from './limits.ts';
 import type { GatewayPort, HealthView } from './port.ts';
 import { fitTree } from './protocol/fit.ts';
+import { fullHealth } from './protocol/health-view.ts';
 import { createThrottle, every, guarded, type Fault } from './throttle.ts';
 
 export interface WatchFeed {
@@ -73,7 +74,7 @@ function createHealthWatch({ port, clients }: { port: GatewayPort; clients: Clie
   let lookedAt = -Infinity;
   let version = 0;
   const refresh = (): HealthView => {
-    const view = port.health();
+    const view = fullHealth(port);
     lookedAt = port.now();
     const changed = last !== undefined && last.grade !== view.grade;
     last = view;

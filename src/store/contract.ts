@@ -44,8 +44,21 @@ export interface RunRow {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
+/** A file that came with a message, by its content. The bytes are in `attachments/`. */
+export interface FileContent {
+  readonly type: 'file';
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+  readonly mediaType: string;
+  /** How many. */
+  readonly bytes: number;
+  /** As the sender calls it, without its folder. For reading; never a path. */
+  readonly fileName?: string;
+}
+
 export type Content =
   | { readonly type: 'text'; readonly text: string }
+  | FileContent
   | {
       readonly type: 'tool-call';
       readonly toolCallId: string;
@@ -194,6 +207,10 @@ export interface Reader {
   countSessions(): number;
   /** Oldest first; the last `limit` rows of that session id. */
   history(sessionKey: string, sessionId: string, limit: number): StoredTranscriptRow[];
+  /** What came after row `seq`, oldest first. */
+  historySince(sessionKey: string, sessionId: string, seq: number): StoredTranscriptRow[];
+  /** Digests of the files in transcripts and in pending messages; with a key, of that session alone. */
+  referencedFiles(sessionKey?: string): ReadonlySet<string>;
   toolJournal(runId: string): ToolJournalRow[];
   checkpoint(machine: string, key: string): CheckpointRow | undefined;
   /** Prepared, or sending past their `nextAt` (of a life that ended in between: nobody knows), earliest first. */
@@ -205,6 +222,30 @@ export interface Reader {
   /** The earliest `nextAt` of anything still to be delivered: prepared or sending. */
   nextDeliveryAt(): number | undefined;
   countDeliveries(): Readonly<Record<OutboxStatus, number>>;
+}
+
+/** A file as a client sends it. */
+export interface Attachment {
+  readonly type?: 'image' | 'file' | undefined;
+  readonly mimeType?: string | undefined;
+  readonly fileName?: string | undefined;
+  /** Base64, or a data URL of it. */
+  readonly content: string;
+}
+
+export interface Attachments {
+  /**
+   * Checks the files, and has them on disk when it resolves. Until `release` nothing removes them, referenced or not:
+   * call it when the message that refers to them is committed, or will not be. Rejects ATTACHMENT_REFUSED, STORE_FULL
+   * or STORE_FAILED.
+   */
+  take(attachments: readonly Attachment[]): Promise<{ readonly files: FileContent[]; release(): void }>;
+  /** Rejects ATTACHMENT_LOST. */
+  read(file: Pick<FileContent, 'sha256'>): Promise<Uint8Array>;
+  /** Removes those of `among` that nobody refers to or holds. Returns how many. */
+  collect(among: Iterable<string>, referenced: () => ReadonlySet<string>): number;
+  /** The same among all there are, a slice at a time; also what a crash left half written. Never rejects. */
+  sweep(referenced: () => ReadonlySet<string>): Promise<number>;
 }
 
 export interface Store {

@@ -1,4 +1,6 @@
 export type * from './contract.ts';
+export { openAttachments } from './attachments.ts';
+export type { AttachmentsOptions } from './attachments.ts';
 export { acquireLock, LOCK_FILE, readLockOwner } from './lock.ts';
 export type { InstanceLock, LockOwner, LockState } from './lock.ts';
 export { SCHEMA_VERSION } from './migrations.ts';

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { CoppiceError } from '../errors.ts';
-import { FIRST_SCHEMA } from './schema.ts';
+import { FILES_SCHEMA, FIRST_SCHEMA } from './schema.ts';
 
 /** Takes the file from `version - 1` to `version`. Runs inside the transaction that also writes the version. */
 export interface Migration {
@@ -9,7 +9,10 @@ export interface Migration {
 }
 
 /** In order, without gaps. Rows are only ever added at the end: what was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST_SCHEMA }];
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: FIRST_SCHEMA },
+  { version: 2, sql: FILES_SCHEMA },
+];
 
 /** The newest schema this program knows. */
 export const SCHEMA_VERSION: number = newest(MIGRATIONS);

@@ -13,6 +13,7 @@ import {
   transcriptRow,
 } from './row.ts';
 import type { Raw } from './row.ts';
+import { HAS_FILE } from './schema.ts';
 
 export interface OpenReader extends Reader {
   /** Idempotent. Reads after it throw STORE_CLOSED. */
@@ -37,6 +38,14 @@ export const READS = {
   countSessions: 'SELECT count(*) AS count FROM sessions',
   history: `
     SELECT * FROM transcript WHERE session_key = ? AND session_id = ? ORDER BY seq DESC LIMIT ?`,
+  filesTold: `
+    SELECT content AS text FROM transcript INDEXED BY transcript_files
+    WHERE ${HAS_FILE} AND (?1 IS NULL OR session_key = ?1)`,
+  filesPending: `
+    SELECT options AS text FROM inbox INDEXED BY inbox_pending
+    WHERE status = 'pending' AND (?1 IS NULL OR session_key = ?1) AND instr(options, '"type":"file"') > 0`,
+  historySince: `
+    SELECT * FROM transcript WHERE session_key = ? AND session_id = ? AND seq > ? ORDER BY seq`,
   toolJournal: 'SELECT * FROM tool_journal WHERE run_id = ? ORDER BY rowid',
   checkpoint: 'SELECT * FROM checkpoints WHERE machine = ? AND key = ?',
   // By name: without statistics the planner prefers the index on status, which holds all that was ever sent.
@@ -85,6 +94,10 @@ export function openReader(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS
     countSessions: () => Number(first('countSessions')?.['count']),
     history: (sessionKey, sessionId, limit) =>
       all('history', sessionKey, sessionId, limit).map(transcriptRow).reverse(),
+    referencedFiles: (sessionKey) =>
+      digestsIn([...all('filesTold', sessionKey ?? null), ...all('filesPending', sessionKey ?? null)]),
+    historySince: (sessionKey, sessionId, seq) =>
+      all('historySince', sessionKey, sessionId, seq).map(transcriptRow),
     toolJournal: (runId) => all('toolJournal', runId).map(toolJournalRow),
     checkpoint: (machine, key) => mapped(first('checkpoint', machine, key), checkpointRow),
     dueDeliveries: (now, limit, { channels, targets } = NOTHING) =>
@@ -102,6 +115,14 @@ export function openReader(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS
 
 const mapped = <Row>(raw: Raw | undefined, map: (raw: Raw) => Row): Row | undefined =>
   raw ? map(raw) : undefined;
+
+const DIGEST = /"sha256":"([0-9a-f]{64})"/g;
+
+function digestsIn(rows: readonly Raw[]): Set<string> {
+  return new Set(
+    rows.flatMap(({ text }) => Array.from(String(text).matchAll(DIGEST), ([, digest = '']) => digest)),
+  );
+}
 
 function counted(rows: readonly Raw[]): Record<OutboxStatus, number> {
   const counts = { prepared: 0, sending: 0, sent: 0, unknown: 0, failed_permanent: 0, expired: 0 };

@@ -119,3 +119,10 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_open ON outbox (next_at) WHERE status IN ('prepared', 'sending');
 CREATE INDEX outbox_status ON outbox (status);
 `;
+
+/**
+ * The rows that refer to files, so that nobody reads every transcript to find out whether a file is still needed.
+ * Within a text the same characters stand escaped.
+ */
+export const HAS_FILE = `instr(content, '"type":"file"') > 0`;
+export const FILES_SCHEMA = `CREATE INDEX transcript_files ON transcript (session_key) WHERE ${HAS_FILE};`;

@@ -40,6 +40,14 @@ export interface Supervision {
     path: string,
     options: { readonly by: string; readonly count?: boolean },
   ): { readonly path: string; readonly incarnation: number };
+  /**
+   * Holds one child down (its supervisor stops it first) or brings it back. Resolves when it is down, or about to
+   * start. Rejects with ACTOR_NOT_FOUND, or ACTOR_REFUSES with the reason.
+   */
+  hold(
+    path: string,
+    order: 'park' | 'unpark',
+  ): Promise<{ readonly path: string; readonly incarnation: number }>;
   /** Resolves with the supervisor's answer; `not_found` when nobody lives at `supervisorPath`. */
   admin(supervisorPath: string, command: AdminCommand): Promise<Reply>;
   /** `admin` for a start, answered in this turn unless the supervisor is in the middle of its own: then `pending`. */
@@ -66,6 +74,22 @@ export function createSupervision(init: SupervisionEnv): Supervision {
     } else {
       entry.ref?.send({ type: 'supervisor.kill', by, path: entry.path });
     }
+  };
+
+  const refusal = (path: string, operation: string, reason: string): CoppiceError =>
+    new CoppiceError('ACTOR_REFUSES', { path, operation, reason });
+
+  const hold: Supervision['hold'] = async (path, order) => {
+    const entry = table.entry(path);
+    if (!entry) throw new CoppiceError('ACTOR_NOT_FOUND', { path });
+    const { parent, rules } = entry;
+    if (!parent) throw refusal(path, order, 'it is the root');
+    if (!rules) throw refusal(path, order, `no supervisor holds it; it lives and ends with ${parent.path}`);
+    const reply = await new Promise<Reply>((resolve) =>
+      send(parent.path, { type: order, id: rules.key }, resolve),
+    );
+    if (!reply.ok) throw refusal(path, order, reply.reason.replaceAll('_', ' '));
+    return { path, incarnation: reply.incarnation ?? entry.incarnation };
   };
 
   return {
@@ -99,6 +123,7 @@ export function createSupervision(init: SupervisionEnv): Supervision {
       });
       return { path, incarnation };
     },
+    hold,
     admin: (supervisorPath, command) => new Promise((resolve) => send(supervisorPath, command, resolve)),
     startChild(supervisorPath, spec) {
       let answer: Reply | 'pending' = 'pending';

@@ -118,7 +118,8 @@ export function createTable(env: TableEnv): Table {
     kind: entry.kind,
     state: stateOf(entry),
     incarnation: ruled(entry)?.incarnation ?? entry.incarnation,
-    restarts: ruled(entry)?.restarts ?? Math.max(0, entry.incarnation - 1),
+    // What a machine invokes is started anew as often as it likes; only supervisors restart.
+    restarts: ruled(entry)?.restarts ?? 0,
     status: statusOf(entry),
     queued: queueOf(entry.ref),
     progressAgeMs: Math.max(0, Math.round(now - entry.progressAt)),

@@ -85,10 +85,18 @@ export function narrowTools(tools: ReadonlyMap<string, Tool>, policy: Policy): M
   return new Map([...tools].filter(([, tool]) => passes(tool)));
 }
 
+const described = new WeakMap<Tool, ToolForModel>();
+
 export function toModelTools(tools: ReadonlyMap<string, Tool>): ToolForModel[] {
-  return [...tools.values()].map((tool) => ({
-    name: tool.name,
-    description: tool.description,
-    inputSchema: schemaOf(tool),
-  }));
+  return [...tools.values()].map(describe);
+}
+
+/** Once per tool: the schema is made anew otherwise for every model call. */
+function describe(tool: Tool): ToolForModel {
+  let known = described.get(tool);
+  if (!known) {
+    known = { name: tool.name, description: tool.description, inputSchema: schemaOf(tool) };
+    described.set(tool, known);
+  }
+  return known;
 }

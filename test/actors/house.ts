@@ -8,7 +8,7 @@ import type { Fact, FactType } from '../../src/bus/events.ts';
 import type { Channel, RunSignal } from '../../src/channels/index.ts';
 import { createIds } from '../../src/host/index.ts';
 import type { Offer } from '../../src/server/port.ts';
-import { openStore } from '../../src/store/index.ts';
+import { openAttachments, openStore } from '../../src/store/index.ts';
 import type { Statement, StatementResult } from '../../src/store/index.ts';
 import { createSupervision } from '../../src/supervisor/index.ts';
 import type { ChildSpec, SupervisorSpec } from '../../src/supervisor/index.ts';
@@ -29,6 +29,7 @@ export async function openHouse(channels: readonly Channel[] = []) {
   const clock = createSimulatedClock();
   const [facts, signals, dead]: [Fact[], RunSignal[], string[]] = [[], [], []];
   const reports: string[] = [];
+  const strays: unknown[] = [];
   const supervision = createSupervision({
     clock,
     random: () => 0.5,
@@ -47,6 +48,7 @@ export async function openHouse(channels: readonly Channel[] = []) {
       commit: (statements) => commits.now(statements),
       close: opened.close,
     },
+    attachments: openAttachments({ dir: join(dir, 'attachments'), onFault: (error) => strays.push(error) }),
     report: (fact) => void facts.push(fact),
     startChild: (path, spec) => (supervision.startChild(path, spec) === 'pending' ? 'already' : 'started'),
     nested: supervision.nested,
@@ -70,6 +72,8 @@ export async function openHouse(channels: readonly Channel[] = []) {
     clock,
     facts,
     reports,
+    /** Files that could not be removed. */
+    strays,
     dead,
     supervision,
     until,

@@ -234,8 +234,6 @@ describe('the way in, when something fails', () => {
     await open();
     const refused = await door.offer(offerOf('m1')).catch((error: CoppiceError) => error);
     expect(refused).toMatchObject({ code: 'SESSION_QUARANTINED' });
-    expect((refused as CoppiceError).remedy).toContain(
-      'coppice explain agent:main:main',
-    );
+    expect((refused as CoppiceError).remedy).toContain('coppice explain agent:main:main');
   });
 });

@@ -23,7 +23,7 @@ import {
   type ModelRequest,
   type Provider,
 } from '../../src/models/index.ts';
-import { openStore, type OpenStore, type Store } from '../../src/store/index.ts';
+import { openAttachments, openStore, type OpenStore, type Store } from '../../src/store/index.ts';
 import { createSupervision } from '../../src/supervisor/index.ts';
 import { createSimulatedClock } from '../../src/testing/index.ts';
 import { createTools, defineTool, type Tool } from '../../src/tools/index.ts';
@@ -83,6 +83,7 @@ function house(
     ids: createIds(),
     registry: supervision.registry,
     store: over.store ?? store,
+    attachments: openAttachments({ dir: join(dir, 'attachments'), onFault: () => undefined }),
     report: () => undefined,
     startChild: () => 'started',
     nested: supervision.nested,
@@ -449,6 +450,140 @@ describe('a run that was killed', () => {
     const life = begin();
     await patiently(life, clock);
     expect(codeOf(await life.output())).toBe('CHECKPOINT_UNREADABLE');
+  });
+});
+
+describe('a run with what came beside the text of its message', () => {
+  const message = (options: Record<string, unknown>): RunInput['message'] => ({
+    messageId: 'm-r1',
+    runId: 'r1',
+    text: 'hello',
+    source: 'user',
+    channel: 'openai',
+    options,
+    trace: { traceId: '1'.repeat(32), spanId: '2'.repeat(16) },
+    receivedAt: 0,
+  });
+  const words = (role: string, text: string) => ({ role, content: [{ type: 'text', text }] });
+  const listening = () => {
+    const requests: ModelRequest[] = [];
+    const model = provider('p', (request, signal) => {
+      requests.push(request);
+      return says('fine')(request, signal);
+    });
+    return { requests, model };
+  };
+
+  it('asks with the conversation it brought, the system prompts as one, and its settings', async () => {
+    const { requests, model } = listening();
+    const { begin } = house([model]);
+    const settings = { temperature: 0.5, stop: ['END'] };
+    const said = [
+      words('system', 'Be brief.'),
+      words('user', 'one'),
+      words('assistant', 'two'),
+      words('user', 'three'),
+    ];
+    const { output } = begin({
+      message: message({ said, settings, maxOutputTokens: 9, extraSystemPrompt: 'And calm.' }),
+    });
+    expect(await output()).toMatchObject({ status: 'ok', text: 'fine' });
+    expect(requests[0]).toMatchObject({ settings, maxOutputTokens: 9 });
+    expect(requests[0]!.messages).toEqual([
+      words('system', 'Be kind.\n\nAnd calm.\n\nBe brief.'),
+      ...said.slice(1),
+    ]);
+  });
+
+  it('offers the tools it brought and no other, and ends with their calls, which nobody here makes', async () => {
+    let offered: readonly string[] = [];
+    const model = provider('p', async function* ({ tools }) {
+      offered = tools.map(({ name }) => name);
+      yield { type: 'text', delta: 'Let me look.' };
+      yield { type: 'tool-call', toolCallId: 'x1', toolName: 'read', input: { path: 'a.txt' } };
+      yield { type: 'finish', reason: 'tool-calls' };
+    });
+    const { begin, signals } = house([model]);
+    const tools = [{ name: 'mine', description: '', inputSchema: { type: 'object' } }];
+    const { output } = begin({ message: message({ tools }) });
+    expect(await output()).toMatchObject({
+      status: 'ok',
+      stopReason: 'tool-calls',
+      toolCalls: 0,
+      text: 'Let me look.',
+      messages: [
+        {
+          role: 'assistant',
+          content: [
+            { type: 'text', text: 'Let me look.' },
+            { type: 'tool-call', toolCallId: 'x1', toolName: 'read', input: { path: 'a.txt' } },
+          ],
+        },
+      ],
+    });
+    expect(offered).toEqual(['mine']);
+    expect(store.read.toolJournal('r1')).toEqual([]);
+    expect(signals.filter(({ kind }) => kind === 'tool-started')).toEqual([]);
+  });
+
+  it('asks only the model that was named, and fails with it', async () => {
+    const { requests, model } = listening();
+    const { begin } = house([provider('first', fails('auth')), { ...model, name: 'second' }]);
+    expect(await begin({ message: message({ exactModel: true }) }).output()).toMatchObject({
+      status: 'error',
+      error: { code: 'MODEL_FAILED' },
+    });
+    expect(requests).toEqual([]);
+    expect(await begin({ message: message({}) }).output()).toMatchObject({ status: 'ok' });
+  });
+
+  it('keeps the results of tools with the calls in its transcript', async () => {
+    const { requests, model } = listening();
+    const { begin } = house([model]);
+    const call = { type: 'tool-call', toolCallId: 'c1', toolName: 'mine', input: {} } as const;
+    const result = {
+      type: 'tool-result',
+      toolCallId: 'c1',
+      toolName: 'mine',
+      output: 'seen',
+      isError: false,
+    } as const;
+    const row = { sessionKey: 's', sessionId: 's1', runId: 'r0', at: 0 };
+    await store.commit([
+      ...store.statements.touchSession({ sessionKey: 's', sessionId: 's1', agentId: 'main', at: 0 }),
+      ...store.statements.appendTranscript([
+        { ...row, ordinal: 0, role: 'user', content: [{ type: 'text', text: 'look' }] },
+        { ...row, ordinal: 1, role: 'assistant', content: [call] },
+      ]),
+    ]);
+    await begin({ message: message({ said: [{ role: 'tool', content: [result] }] }) }).output();
+    expect(requests[0]!.messages.slice(1)).toEqual([
+      words('user', 'look'),
+      { role: 'assistant', content: [call] },
+      { role: 'tool', content: [result] },
+    ]);
+  });
+
+  it('and nobody to ask does not repeat what may have happened: the model is told and the turn ends', async () => {
+    let calls = 0;
+    const hanging = defineTool({
+      name: 'send',
+      description: 'Sends it.',
+      input: z.object({}),
+      idempotent: false,
+      run: () => {
+        calls += 1;
+        return new Promise(() => undefined);
+      },
+    });
+    const { begin, supervision, clock } = house([provider('p', uses(['send', {}]))], { tools: [hanging] });
+    const first = begin({ message: message({ unattended: true }) });
+    await until(() => (calls === 1 ? true : undefined), clock);
+    supervision.kill('gateway/s/run', { by: 'test' });
+    await first.crashed();
+    const ended = await begin({ message: message({ unattended: true }) }).output();
+    expect(ended).toMatchObject({ status: 'ok', text: expect.stringContaining('skipped') });
+    expect(calls).toBe(1);
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { sessionPath } from '../../src/actors/paths.ts';
 import { CoppiceError } from '../../src/errors.ts';
+import { turnMessage } from '../../src/machines/offered.ts';
 import { openSessions, said, undecided, type Sessions } from './session-house.ts';
 
 let house: Sessions | undefined;
@@ -206,6 +207,85 @@ describe('a session over a real store', () => {
     await is('k', 'idle');
     expect(seen).toEqual(['run-k-1 ok', 'committed']);
     expect(deps.store.read.checkpoint('test', 'delivery')).toBeDefined();
+  });
+});
+
+describe('a session with what came beside a text', () => {
+  const offer = async (house: Sessions, sessionKey: string, options: Record<string, unknown>) => {
+    const { deps, clock, door } = house;
+    const row = {
+      messageId: `openai/default/${sessionKey}`,
+      runId: `run-${sessionKey}-1`,
+      sessionKey,
+      agentId: 'main',
+      channel: 'openai',
+      account: 'default',
+      platformId: '1',
+      source: 'user',
+      text: 'hello',
+      options,
+      trace: deps.ids.trace(),
+      receivedAt: clock.now(),
+    } as const;
+    await deps.store.commit(deps.store.statements.acceptMessage(row));
+    door.deliver(sessionKey, 'main', turnMessage(row, row.receivedAt));
+    await house.is(sessionKey, 'working');
+  };
+  const handedOver = {
+    ...said('Let me look.'),
+    messages: [
+      {
+        role: 'assistant',
+        content: [
+          { type: 'text', text: 'Let me look.' },
+          { type: 'tool-call', toolCallId: 'c1', toolName: 'look', input: { at: 'x' } },
+        ],
+      },
+    ],
+    stopReason: 'tool-calls',
+  } as const;
+
+  it('that lives for one message keeps its outcome and nothing else, and goes with the next tick', async () => {
+    const here = await open();
+    await offer(here, 'ephemeral:1', { ephemeral: true, said: [] });
+    here.end('ephemeral:1');
+    await here.settled('ephemeral:1', 1);
+    const { read } = here.deps.store;
+    expect(read.run('run-ephemeral:1-1')).toMatchObject({
+      status: 'ok',
+      result: { text: 'answer of ephemeral:1' },
+    });
+    expect(read.message('openai/default/ephemeral:1')?.status).toBe('done');
+    expect(read.session('ephemeral:1')).toBeUndefined();
+    expect(read.sessions()).toEqual([]);
+    await here.is('ephemeral:1', 'idle');
+    here.supervision.registry.tell(sessionPath('ephemeral:1'), {
+      type: 'clock.tick',
+      atMs: here.clock.now(),
+    } as {
+      type: string;
+    });
+    await here.until('it is gone', () => here.state('ephemeral:1') === undefined);
+  });
+
+  it('records the calls it hands over with the outcome, for whoever repeats', async () => {
+    const here = await open();
+    await offer(here, 'k', {});
+    here.end('k', handedOver);
+    await here.settled('k', 1);
+    expect(here.deps.store.read.run('run-k-1')?.result).toMatchObject({
+      stopReason: 'tool-calls',
+      calls: [{ type: 'tool-call', toolCallId: 'c1', toolName: 'look', input: { at: 'x' } }],
+    });
+  });
+
+  it('remembers what was said in place of the text', async () => {
+    const here = await open();
+    const result = { type: 'tool-result', toolCallId: 'c1', toolName: 'look', output: 'nothing' };
+    await offer(here, 'k', { said: [{ role: 'tool', content: [result] }] });
+    here.end('k');
+    await here.settled('k', 1);
+    expect(here.transcript('k')).toEqual(['tool: tool-result', 'assistant: answer of k']);
   });
 });
 

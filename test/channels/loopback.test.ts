@@ -13,7 +13,11 @@ async function open(keep?: number) {
   const loopback = createLoopback(keep === undefined ? {} : { keep });
   const attempt = new AbortController();
   for (const leg of loopback.channel.legs)
-    await leg.start({ signal: attempt.signal, lost: () => undefined, receive: async () => undefined });
+    await leg.start({
+      signal: attempt.signal,
+      lost: () => undefined,
+      receive: async () => ({ kind: 'accepted', runId: 'r' }),
+    });
   return { loopback, stop: () => attempt.abort() };
 }
 

@@ -25,7 +25,11 @@ const ended = (runId: string): RunSignal => ({
 async function up(chat: Webchat, name: ChannelLeg['name']): Promise<() => void> {
   const attempt = new AbortController();
   const leg = chat.channel.legs.find((other) => other.name === name);
-  await leg?.start({ signal: attempt.signal, lost: () => undefined, receive: async () => undefined });
+  await leg?.start({
+    signal: attempt.signal,
+    lost: () => undefined,
+    receive: async () => ({ kind: 'accepted', runId: 'r' }),
+  });
   return () => attempt.abort();
 }
 

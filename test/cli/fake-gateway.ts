@@ -15,8 +15,9 @@ export interface FakeGateway {
 /** A function of the parameters gives the payload; throwing `{ code, message }` refuses; 'silent' never answers. */
 export type Methods = Record<string, ((params: unknown) => unknown) | 'silent'>;
 
-export async function startFakeGateway(token: string, methods: Methods): Promise<FakeGateway> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+/** `at`: the port of one that was closed, for a gateway that comes back. */
+export async function startFakeGateway(token: string, methods: Methods, at = 0): Promise<FakeGateway> {
+  const server = new WebSocketServer({ port: at, host: '127.0.0.1' });
   await once(server, 'listening');
   const connects: Record<string, unknown>[] = [];
   const all: Methods = {
@@ -32,7 +33,7 @@ export async function startFakeGateway(token: string, methods: Methods): Promise
     socket.send(
       JSON.stringify({ type: 'event', event: 'connect.challenge', payload: { nonce: 'n', ts: 0 } }),
     );
-    socket.on('message', (data) => answer(socket, all, JSON.parse(String(data)) as Request));
+    socket.on('message', (data) => void answer(socket, all, JSON.parse(String(data)) as Request));
   });
   const { port } = server.address() as AddressInfo;
   return {
@@ -54,12 +55,13 @@ interface Request {
   readonly params: unknown;
 }
 
-function answer(socket: WebSocket, methods: Methods, request: Request): void {
+async function answer(socket: WebSocket, methods: Methods, request: Request): Promise<void> {
   const method = methods[request.method];
   if (method === 'silent') return;
   try {
     if (!method) throw { code: 'INVALID_REQUEST', message: `no method ${request.method}` };
-    socket.send(JSON.stringify({ type: 'res', id: request.id, ok: true, payload: method(request.params) }));
+    const payload = await method(request.params);
+    socket.send(JSON.stringify({ type: 'res', id: request.id, ok: true, payload }));
   } catch (error) {
     socket.send(JSON.stringify({ type: 'res', id: request.id, ok: false, error }));
   }

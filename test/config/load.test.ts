@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   agentConfigs,
   configPath,
+  DEFAULT_MODELS,
   envKeys,
   loadConfig,
   parseDuration,
@@ -90,19 +91,35 @@ describe('with nothing said', () => {
     expect(load('').config).toEqual(load('// nothing yet\n{}\n').config);
   });
 
-  test('an OpenAI key adds that provider and takes it, and the key is known to the redactor', () => {
-    const { config, warnings, secrets } = load('{}', { OPENAI_API_KEY: 'sk-made-up-1234567890' });
-    expect(config.models.providers).toEqual({
-      openai: {
-        api: 'openai-completions',
-        baseUrl: 'https://api.openai.com/v1',
-        apiKey: 'sk-made-up-1234567890',
-      },
-    });
-    expect(config.agents.defaults.model.primary).toMatch(/^openai\//);
-    expect(warnings).toMatchObject([{ path: 'models.providers.openai' }]);
-    expect(secrets).toEqual(['sk-made-up-1234567890']);
+  test.each(DEFAULT_MODELS.map((row) => [row.key, row] as const))(
+    '%s adds its provider and takes it, and the key is known to the redactor',
+    (key, { provider, api, baseUrl, model }) => {
+      const { config, warnings, secrets } = load('{}', { [key]: 'sk-made-up-1234567890' });
+      expect(config.models.providers).toEqual({
+        [provider]: { api, baseUrl, apiKey: 'sk-made-up-1234567890' },
+      });
+      expect(config.agents.defaults.model).toEqual({ primary: `${provider}/${model}`, fallbacks: [] });
+      expect(warnings).toMatchObject([{ path: `models.providers.${provider}` }]);
+      expect(secrets).toEqual(['sk-made-up-1234567890']);
+    },
+  );
+
+  const BOTH = { ANTHROPIC_API_KEY: 'sk-ant-made-up', OPENAI_API_KEY: 'sk-made-up-1234567890' };
+
+  test('with both keys Anthropic answers and OpenAI stands by', () => {
+    const { config } = load('{}', BOTH);
+    expect(Object.keys(config.models.providers)).toEqual(['anthropic', 'openai']);
+    const { primary, fallbacks } = config.agents.defaults.model;
+    expect([primary, ...fallbacks].map((name) => name.split('/')[0])).toEqual(['anthropic', 'openai']);
   });
+
+  test.each(['"openai/gpt-5.4"', '{ "primary": "openai/gpt-5.4" }'])(
+    'who names the model %s gets no fallback that was not asked for',
+    (model) => {
+      const { config } = load(`{ "agents": { "defaults": { "model": ${model} } } }`, BOTH);
+      expect(config.agents.defaults.model).toEqual({ primary: 'openai/gpt-5.4', fallbacks: [] });
+    },
+  );
 
   test('an OpenAI key changes nothing once a provider is configured', () => {
     const { config } = load(
@@ -198,6 +215,7 @@ describe('mistakes', () => {
         where: `${dir}/config.jsonc:4:5`,
         path: 'gateway.prot',
         message: 'unknown key "prot"; did you mean "port"?',
+        source: '4 |     "prot": 1\n  |     ^^^^^^',
       },
     ]);
     expect(problems('{ "gatewya": {} }')[0]?.message).toContain('did you mean "gateway"?');

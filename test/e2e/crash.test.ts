@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Gateway, startGateway } from './harness.ts';
 import { exchangeFaults, historyOf, newKey, say, settled } from './talk.ts';
@@ -19,8 +20,8 @@ describe('a gateway process that is killed with -9', () => {
       process.kill(pid, 'SIGKILL');
       await before.closed;
       // Nobody lives at this moment: these wait in the backlog of the socket that the launcher holds.
-      const [wire, response] = await Promise.all([gateway.wire(), gateway.fetch('/livez')]);
-      expect(response.status).toBe(200);
+      const [wire, status] = await Promise.all([gateway.wire(), freshGet(`${gateway.url}/livez`)]);
+      expect(status).toBe(200);
       await gateway.ready(pid);
       expect(gateway.gatewayPid()).not.toBe(pid);
       expect(await settled(wire, runId)).toBe('ok');
@@ -28,7 +29,11 @@ describe('a gateway process that is killed with -9', () => {
       expect(exchangeFaults(messages, runId, text)).toEqual([]);
       expect(messages).toHaveLength(2 * round);
       expect(messages.map(({ role }) => role).slice(-2)).toEqual(['user', 'assistant']);
-      const again = await wire.ask('chat.send', { sessionKey: 'crash', message: text, idempotencyKey: runId });
+      const again = await wire.ask('chat.send', {
+        sessionKey: 'crash',
+        message: text,
+        idempotencyKey: runId,
+      });
       expect(again).toEqual({ runId, status: 'ok' });
     },
   );
@@ -37,4 +42,23 @@ describe('a gateway process that is killed with -9', () => {
     expect(() => process.kill(gateway.launcherPid, 0)).not.toThrow();
     expect(gateway.output().match(/was ended by SIGKILL/g)).toHaveLength(3);
   });
+
+  test('did not work again on what an earlier life had settled', () => {
+    const completed = gateway.output().match(/run\.completed .*"runId":"crash-[^"]+"/g) ?? [];
+    const runIds = completed.map((line) => /"runId":"([^"]+)"/.exec(line)?.[1]);
+    expect(runIds.length).toBeGreaterThan(0);
+    expect(runIds).toEqual([...new Set(runIds)]);
+  });
 });
+
+/** Over a connection of its own: one that is kept from earlier requests died with the process. */
+function freshGet(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}

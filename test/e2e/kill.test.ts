@@ -58,7 +58,7 @@ describe('a gateway whose actors are killed one after the other', () => {
   };
 
   const killAndTalk = async (path: string): Promise<void> => {
-    if (path.endsWith('/run') && !(await nodeAt(wire, path))) await saySlowly();
+    if (path.includes('/slow') && !(await nodeAt(wire, runPath))) await saySlowly();
     const before = await eventually(`${path} to run`, async () => {
       const node = await nodeAt(wire, path);
       return node?.status === 'running' ? node : undefined;
@@ -77,6 +77,7 @@ describe('a gateway whose actors are killed one after the other', () => {
       return node?.incarnation === before.incarnation && node.status === 'running' ? undefined : true;
     });
     await gateway.ready();
+    if (path.includes('/slow')) expect(await settled(wire, slow.at(-1)!)).toBe('ok');
     const text = `who answers after ${path}?`;
     const runId = await say(wire, 'talk', text);
     expect(await settled(wire, runId), path).toBe('ok');
@@ -104,8 +105,8 @@ describe('a gateway whose actors are killed one after the other', () => {
     const paths = nodesOf(tree).map((node) => node.path);
     const must = ['control/server', 'core', 'core/foundation/store', 'core/work/sessions/talk', 'core/gate'];
     expect(paths).toEqual(expect.arrayContaining([...must.map((path) => `gateway/${path}`), runPath]));
-    const legs = paths.filter((path) => path.startsWith('gateway/core/edge/channels/websocket/'));
-    expect(legs).toHaveLength(2);
+    const legs = paths.filter((path) => /^gateway\/core\/edge\/channels\/[^/]+\/[^/]+$/.test(path));
+    expect(legs.length).toBeGreaterThan(1);
     for (const path of paths.toReversed()) if (path !== ROOT) await killAndTalk(path);
   });
 

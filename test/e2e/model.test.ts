@@ -23,7 +23,12 @@ describe('a gateway with a configured model server', () => {
       config: {
         models: {
           providers: {
-            local: { api: 'openai-completions', baseUrl: models.url, apiKey: 'sk-e2e-0123456789', models: ['normal'] },
+            local: {
+              api: 'openai-completions',
+              baseUrl: models.url,
+              apiKey: 'sk-e2e-0123456789',
+              models: ['normal'],
+            },
           },
         },
         agents: { defaults: { workspace: folder } },
@@ -90,14 +95,23 @@ describe('a gateway with a configured model server', () => {
   test('reads a file of the workspace for the model, and nothing outside of it', async () => {
     await turn('read', 'read it', 'tool-call?name=read&input={"path":"note.txt"}');
     expect(models.requests.at(-1)?.body.messages.at(-1).content).toContain('the fox sleeps under the hazel');
-    const { runId } = await turn('read', 'read more', 'tool-call?name=read&input={"path":"../../../etc/hosts"}');
+    const { runId } = await turn(
+      'read',
+      'read more',
+      'tool-call?name=read&input={"path":"../../../etc/hosts"}',
+    );
     const result = wire.events('agent', (p) => of(runId)(p) && p.data.phase === 'result')[0];
     expect(result.data.isError).toBe(true);
   });
 
   test('asks again after a 429 and answers once', async () => {
     const before = models.requests.length;
-    const { runId, last } = await turn('limit', 'again?', 'status?code=429&retry-after=0', 'normal?text=now+it+works');
+    const { runId, last } = await turn(
+      'limit',
+      'again?',
+      'status?code=429&retry-after=0',
+      'normal?text=now+it+works',
+    );
     expect(last).toMatchObject({ state: 'final', usage: USAGE });
     expect(models.requests.length - before).toBe(2);
     const messages = await historyOf(wire, 'limit');

@@ -19,8 +19,14 @@ describe('a gateway with clients of protocol 3 and protocol 4', () => {
 
   test('greets each in its own protocol, and refuses one it does not speak', async () => {
     expect(three.hello.payload).toMatchObject({ type: 'hello-ok', protocol: 3 });
-    expect(four.hello.payload).toMatchObject({ type: 'hello-ok', protocol: 4, snapshot: { health: { ok: true } } });
-    expect(four.hello.payload.features.methods).toEqual(expect.arrayContaining(['agent', 'chat.send', 'tree.get']));
+    expect(four.hello.payload).toMatchObject({
+      type: 'hello-ok',
+      protocol: 4,
+      snapshot: { health: { ok: true } },
+    });
+    expect(four.hello.payload.features.methods).toEqual(
+      expect.arrayContaining(['agent', 'chat.send', 'tree.get']),
+    );
     await expect(gateway.wire({ minProtocol: 5, maxProtocol: 6 })).rejects.toThrow(/protocol/i);
   });
 
@@ -46,15 +52,27 @@ describe('a gateway with clients of protocol 3 and protocol 4', () => {
 
   test('says that a run is still going, and ends it on request', async () => {
     const runId = await say(four, 'hang', '/hang', newKey('hang'));
-    expect(await three.ask('agent.wait', { runId, timeoutMs: 20 })).toMatchObject({ runId, status: 'timeout' });
-    expect(await four.ask('chat.send', { sessionKey: 'hang', message: '/hang', idempotencyKey: runId })).toEqual({
+    expect(await three.ask('agent.wait', { runId, timeoutMs: 20 })).toMatchObject({
+      runId,
+      status: 'timeout',
+    });
+    expect(
+      await four.ask('chat.send', { sessionKey: 'hang', message: '/hang', idempotencyKey: runId }),
+    ).toEqual({
       runId,
       status: 'in_flight',
     });
-    expect(await three.ask('chat.abort', { sessionKey: 'hang' })).toEqual({ ok: true, aborted: true, runIds: [runId] });
+    expect(await three.ask('chat.abort', { sessionKey: 'hang' })).toEqual({
+      ok: true,
+      aborted: true,
+      runIds: [runId],
+    });
     await four.event('chat', (p) => of(runId)(p) && p.state === 'aborted');
     expect(await settled(four, runId)).toBe('error');
-    expect(await three.ask('chat.abort', { sessionKey: 'hang' })).toMatchObject({ aborted: false, runIds: [] });
+    expect(await three.ask('chat.abort', { sessionKey: 'hang' })).toMatchObject({
+      aborted: false,
+      runIds: [],
+    });
     expect((await three.request('agent.wait', { runId: 'nobody' })).error).toMatchObject({
       code: 'INVALID_REQUEST',
       details: { coppiceCode: 'COPPICE_RUN_NOT_FOUND' },
@@ -69,7 +87,10 @@ describe('a gateway with clients of protocol 3 and protocol 4', () => {
     const before = await four.ask('chat.history', { sessionKey: 'reset' });
     const { sessionId } = await four.ask('sessions.reset', { key: 'reset' });
     expect(sessionId).not.toBe(before.sessionId);
-    expect(await four.ask('chat.history', { sessionKey: 'reset' })).toMatchObject({ sessionId, messages: [] });
+    expect(await four.ask('chat.history', { sessionKey: 'reset' })).toMatchObject({
+      sessionId,
+      messages: [],
+    });
     const erase = { key: 'gone', idempotencyKey: newKey('delete') };
     expect(await three.ask('sessions.delete', erase)).toMatchObject({ ok: true, deleted: true });
     expect(await three.ask('sessions.delete', erase)).toMatchObject({ ok: true, deleted: true });
@@ -81,8 +102,11 @@ describe('a gateway with clients of protocol 3 and protocol 4', () => {
 
   test('names its models and agents', async () => {
     const { models } = await three.ask('models.list');
-    expect(models).toEqual([expect.objectContaining({ id: 'loopback', provider: 'loopback' })]);
-    expect(await four.ask('agents.list')).toMatchObject({ defaultId: 'main', agents: [{ id: 'main', default: true }] });
+    expect(models).toEqual([expect.objectContaining({ id: 'echo', provider: 'loopback' })]);
+    expect(await four.ask('agents.list')).toMatchObject({
+      defaultId: 'main',
+      agents: [{ id: 'main', default: true }],
+    });
   });
 
   test('shows its tree to who asks, and every change of it to who subscribes', async () => {
@@ -120,10 +144,20 @@ describe('a gateway with clients of protocol 3 and protocol 4', () => {
   test('refuses a method it does not know and names the nearest, and a field it does not know by name', async () => {
     const { ok, error } = await three.request('chat.sent', {});
     expect(ok).toBe(false);
-    expect(error).toMatchObject({ code: 'INVALID_REQUEST', details: { coppiceCode: 'COPPICE_METHOD_UNKNOWN' } });
+    expect(error).toMatchObject({
+      code: 'INVALID_REQUEST',
+      details: { coppiceCode: 'COPPICE_METHOD_UNKNOWN' },
+    });
     expect(error!.message).toContain('chat.send');
-    const refused = await four.request('chat.send', { message: 'x', idempotencyKey: newKey(), colour: 'red' });
-    expect(refused.error).toMatchObject({ code: 'INVALID_REQUEST', details: { coppiceCode: 'COPPICE_PARAMS_INVALID' } });
+    const refused = await four.request('chat.send', {
+      message: 'x',
+      idempotencyKey: newKey(),
+      colour: 'red',
+    });
+    expect(refused.error).toMatchObject({
+      code: 'INVALID_REQUEST',
+      details: { coppiceCode: 'COPPICE_PARAMS_INVALID' },
+    });
     expect(refused.error!.message).toContain('colour');
     expect((await four.request('chat.send', { message: 'x' })).error!.message).toContain('idempotencyKey');
     // Neither connection was lost over it.

@@ -90,7 +90,9 @@ describe('a gateway that is told to stop', () => {
     const runId = await say(wire, 'hurry', 'no answer today', newKey('hurry'));
     await wire.event('agent', (p) => p.runId === runId && p.stream === 'assistant');
     process.kill(launcherPid, 'SIGTERM');
-    await eventually('the drain', () => (gateway!.output().includes('"state":"deferring"') ? true : undefined));
+    await eventually('the drain', () =>
+      gateway!.output().includes('"state":"deferring"') ? true : undefined,
+    );
     // Within a moment two signals are one stop that reached the process twice.
     await delay(400);
     expect(findOwner(gateway!.stateDir)?.pid).toBe(gateway!.gatewayPid());
@@ -106,7 +108,10 @@ describe('a gateway that is told to stop', () => {
     const pid = rest.gatewayPid();
     process.kill(launcherPid, 'SIGKILL');
     expect(await ended).toBe('SIGKILL');
-    await within('the stop of the child', eventually('the lock to be free', () => (findOwner(stateDir) ? undefined : true)));
+    await within(
+      'the stop of the child',
+      eventually('the lock to be free', () => (findOwner(stateDir) ? undefined : true)),
+    );
     await eventually('the child to be gone', () => (isAlive(pid) ? undefined : true));
     expect(rest.output()).toContain('the launcher is gone');
   });
@@ -118,7 +123,13 @@ describe('a gateway that others want to replace', () => {
 
   test('keeps its state and its port, is restarted without refusing anybody, and obeys `coppice stop`', async () => {
     // Impatient, so that a hanging turn is taken over by the next life.
-    const { wire: open, stateDir, url, ended, ...rest } = await start({ deferMs: 100, drainMs: 100, cooldownMs: 0 });
+    const {
+      wire: open,
+      stateDir,
+      url,
+      ended,
+      ...rest
+    } = await start({ deferMs: 100, drainMs: 100, cooldownMs: 0 });
     const pid = rest.gatewayPid();
     const { host, port } = new URL(url);
 
@@ -156,7 +167,10 @@ describe('a gateway that others want to replace', () => {
     expect(JSON.parse(stopped.stdout)).toMatchObject({ stopped: true });
     expect(await within('the launcher', ended)).toBe(0);
     const nobody = await runCommand(stateDir, 'stop');
-    expect([nobody.code, nobody.stderr]).toEqual([69, expect.stringContaining('COPPICE_GATEWAY_NOT_RUNNING')]);
+    expect([nobody.code, nobody.stderr]).toEqual([
+      69,
+      expect.stringContaining('COPPICE_GATEWAY_NOT_RUNNING'),
+    ]);
   });
 });
 

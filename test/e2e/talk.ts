@@ -1,4 +1,3 @@
-import { expect } from 'vitest';
 import type { TreeNode } from '../../src/index.ts';
 import { eventually, type Wire } from './wire.ts';
 
@@ -15,7 +14,8 @@ export async function say(
   runId = newKey(),
 ): Promise<string> {
   const answer = await wire.ask('chat.send', { sessionKey, message, idempotencyKey: runId });
-  expect(answer).toEqual({ runId, status: 'started' });
+  if (answer.status !== 'started' || answer.runId !== runId)
+    throw new Error(`chat.send answered ${JSON.stringify(answer)} instead of started`);
   return runId;
 }
 

@@ -93,7 +93,8 @@ function dial(url: string): Omit<Wire, 'hello'> {
   const until = <T>(what: string, look: () => T | undefined): Promise<T> =>
     eventually(what, () => {
       const found = look();
-      if (found === undefined && ending !== '') throw new Error(`${ending}, while the test waited for ${what}`);
+      if (found === undefined && ending !== '')
+        throw new Error(`${ending}, while the test waited for ${what}`);
       return found;
     });
   const answers = (id: string, count: number, method = 'a request'): Promise<Frame[]> =>

@@ -45,7 +45,11 @@ describe('a session', () => {
       context: { turn: { startedAt: NOW - 5_000, deadlineAt: NOW + 60_000 } },
       run: {
         state: 'attempting',
-        context: { candidates: [{ provider: 'local', model: 'm' }], candidate: 0, progressAt: NOW - 2_000 },
+        context: {
+          prepared: { candidates: [{ provider: 'local', model: 'm' }] },
+          asking: { candidate: 0 },
+          progressAt: NOW - 2_000,
+        },
       },
     };
     expect(codes(subject)).toEqual(['MODEL_CALL', 'RUN_ACTIVE', 'DEADLINE']);

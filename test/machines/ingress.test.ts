@@ -15,7 +15,7 @@ const admitted = (pending: number, quarantined = false): MessageAdmitted => ({
   type: 'message.admitted',
   requestId: 'q',
   message: exampleMessage,
-  session: { path: 'p', pending, quarantined },
+  session: { path: 'p', pending, limit: LIMITS.queuePerSession, quarantined },
   atMs: 1,
 });
 

@@ -62,6 +62,7 @@ const fresh: Prepared = {
 const outcome = { output: 'done', isError: false };
 const prepared: Prepared[] = [
   fresh,
+  { ...fresh, candidates: fresh.candidates.slice(1), tools: [], handOver: true },
   { ...fresh, candidates: [] },
   { ...fresh, atMs: START + 600_000 },
   { ...fresh, resume: { ...facts, messages: [], attempts: LIMITS.modelCallsPerRun } },
@@ -153,6 +154,7 @@ function key({ value, context, status }: AnyMachineSnapshot): string {
     run.roundText !== '',
     run.baseText !== '',
     run.storeFailures,
+    run.prepared.handOver === true,
   ];
   const doing = [
     run.roundCalls.slice(0, 2).map(({ toolName }) => toolName),
@@ -170,8 +172,8 @@ function key({ value, context, status }: AnyMachineSnapshot): string {
   ]);
 }
 
-/** Every tool call has its answer, in order, right behind it. */
-function unanswered({ messages }: RunOutput): string | undefined {
+/** Every tool call has its answer, in order, right behind it. Those that end a run go to whoever asked. */
+function unanswered({ messages }: RunOutput, handedOver: boolean): string | undefined {
   const ids = (message: RunMessage | undefined, type: string): string =>
     (message?.content ?? [])
       .filter((part) => part.type === type)
@@ -179,7 +181,9 @@ function unanswered({ messages }: RunOutput): string | undefined {
       .join();
   const bad = messages.find(
     (message, at) =>
-      message.role === 'assistant' && ids(message, 'tool-call') !== ids(messages[at + 1], 'tool-result'),
+      message.role === 'assistant' &&
+      !(handedOver && at === messages.length - 1) &&
+      ids(message, 'tool-call') !== ids(messages[at + 1], 'tool-result'),
   );
   return bad && `a call without its answer: ${JSON.stringify(bad)}`;
 }
@@ -193,8 +197,13 @@ const sound = (snapshot: AnyMachineSnapshot): string | undefined => {
   if (context.attempts > LIMITS.modelCallsPerRun) return 'more model calls than the budget';
   if (snapshot.matches('calling') && context.calls.find(({ result }) => result === null)?.plan !== 'call')
     return 'a call that was not to be made';
-  if (output?.status === 'ok' && output.text === '' && output.toolCalls === 0) return 'ok without an answer';
-  return output && output.status !== 'undecided' ? unanswered(output) : undefined;
+  const handOver = context.prepared.handOver === true;
+  if (handOver && (context.toolCalls > 0 || context.calls.length > 0))
+    return 'a call that is not ours to make';
+  if (!handOver && output?.status === 'ok' && output.text === '' && output.toolCalls === 0)
+    return 'ok without an answer';
+  const handedOver = handOver && output?.status === 'ok' && output.stopReason === 'tool-calls';
+  return output && output.status !== 'undecided' ? unanswered(output, handedOver) : undefined;
 };
 
 /** What a live actor with quiet effects, which never answer by themselves, can be led through. */

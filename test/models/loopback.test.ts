@@ -55,6 +55,13 @@ async function converse(
 }
 
 describe('answers', () => {
+  test('names the files it got, and does not choke on big ones', async () => {
+    const file = { type: 'file' as const, mediaType: 'image/png', data: new Uint8Array(20_000_000) };
+    const parts = await ask([{ role: 'user', content: [{ type: 'text', text: 'Look' }, file] }]);
+    expect(textOf(parts)).toContain('You said: "Look". You sent a file (image/png, 20000000 bytes).');
+    expect(parts.at(-1)).toMatchObject({ type: 'finish', usage: { input: expect.any(Number) } });
+  });
+
   test('the first reply says that it is no real model and mentions what the user wrote; later ones only the latter', async () => {
     const first = textOf(await ask([user('good morning')]));
     expect(first).toContain('no real model');

@@ -3,7 +3,7 @@ import type { Envelope } from '../../src/bus/events.ts';
 import type { RunSignal } from '../../src/channels/contract.ts';
 import { CoppiceError } from '../../src/errors.ts';
 import type { GatewayPort, HealthView, Offer } from '../../src/server/port.ts';
-import type { InboxRow, RunRow, StoredTranscriptRow } from '../../src/store/contract.ts';
+import type { Attachment, InboxRow, RunRow, StoredTranscriptRow } from '../../src/store/contract.ts';
 import type { TreeNode } from '../../src/supervisor/registry.ts';
 
 export function node(path: string, extra: Partial<TreeNode> = {}): TreeNode {
@@ -29,9 +29,15 @@ export function createFakePort(now: () => number = Date.now) {
   const waiting = new Map<string, Set<(run: RunRow | undefined) => void>>();
   const signals = new Set<(signal: RunSignal) => void>();
   const facts = new Set<(fact: Envelope) => void>();
+  const factWatchers = new Set<(fact: Envelope) => void>();
   let seq = 0;
   const state = {
     offers: [] as Offer[],
+    /** Of each offer, as they were sent. */
+    attachments: [] as Attachment[][],
+    hook: (async (name) => {
+      throw new CoppiceError('HOOK_NOT_FOUND', { name });
+    }) as GatewayPort['hook'],
     offerError: undefined as Error | undefined,
     /** While set, `offer` does not resolve: the commit is under way. */
     commit: undefined as Promise<void> | undefined,
@@ -44,6 +50,10 @@ export function createFakePort(now: () => number = Date.now) {
     healthError: undefined as Error | undefined,
     resets: 0,
     kills: [] as { path: string; by: string; count?: boolean }[],
+    held: [] as { path: string; order: string }[],
+    facts: [] as Envelope[],
+    filters: [] as object[],
+    restarts: [] as { reason: string; by?: string; force?: boolean }[],
     /** The crash, one turn after the answer. */
     onKill: (): void => {},
     tree: node('gateway', {
@@ -58,12 +68,13 @@ export function createFakePort(now: () => number = Date.now) {
     configPath: undefined,
     now,
     newId: () => `id-${(seq += 1)}`,
-    async offer(offer) {
+    async offer(offer, attachments = []) {
       await state.commit;
       if (state.offerError) throw state.offerError;
       const known = runs.get(offer.runId);
       if (known) return { kind: 'known', runId: offer.runId, run: known };
       state.offers.push(offer);
+      state.attachments.push([...attachments]);
       runs.set(offer.runId, {
         runId: offer.runId,
         sessionKey: offer.sessionKey,
@@ -72,6 +83,7 @@ export function createFakePort(now: () => number = Date.now) {
       });
       return { kind: 'accepted', runId: offer.runId, at: now() };
     },
+    hook: (name, request) => state.hook(name, request),
     async abort({ sessionKey, runId }) {
       const active = [...runs.values()].filter(
         (run) =>
@@ -111,6 +123,7 @@ export function createFakePort(now: () => number = Date.now) {
     resetSession: async () => ({ sessionId: `fresh-${(state.resets += 1)}` }),
     deleteSession: async (sessionKey) => ({ deleted: state.transcript.delete(sessionKey) }),
     models: () => [{ id: 'loopback', provider: 'loopback' }],
+    modelNames: () => ({ listed: ['loopback/echo', 'local/small'], open: ['anything'] }),
     agents: () => [
       { id: 'main', default: true },
       { id: 'helper', default: false },
@@ -130,8 +143,35 @@ export function createFakePort(now: () => number = Date.now) {
       setImmediate(() => state.onKill());
       return { path, incarnation: 1 };
     },
+    async park(path) {
+      if (path === 'gateway')
+        throw new CoppiceError('ACTOR_REFUSES', { path, operation: 'park', reason: 'it is the root' });
+      state.held.push({ path, order: 'park' });
+      return { path, incarnation: 1 };
+    },
+    async unpark(path) {
+      state.held.push({ path, order: 'unpark' });
+      return { path, incarnation: 2 };
+    },
+    facts: ({ limit = 1_000 }) => state.facts.slice(-limit),
+    watchFacts(filter, listener) {
+      state.filters.push(filter);
+      factWatchers.add(listener);
+      return () => void factWatchers.delete(listener);
+    },
+    machines: () => [{ name: 'gate', states: 4, events: 5, effects: 1 }],
+    machine: (name) =>
+      name === 'gate' ? { name, states: [], events: ['gate.open'], effects: [] } : undefined,
+    restartStatus: () => ({
+      state: state.restarts.length > 0 ? 'deferring' : 'idle',
+      kind: state.restarts.length > 0 ? 'restart' : null,
+      reason: state.restarts.at(-1)?.reason ?? '',
+      requests: state.restarts.length,
+      pending: 0,
+      restartedAt: null,
+    }),
     requestStop() {},
-    requestRestart() {},
+    requestRestart: (reason, options) => void state.restarts.push({ reason, ...options }),
     health() {
       state.healthAsked += 1;
       if (state.healthError) throw state.healthError;
@@ -170,7 +210,20 @@ export function createFakePort(now: () => number = Date.now) {
     for (const listener of facts)
       listener({ seq: 1, ts: now(), type: 'gate.opened', severity, data: {} } as Envelope);
   };
-  return { port, state, runs, settle, say, fact, listeners: () => signals.size + facts.size };
+  const watched = (fact: Envelope): void => {
+    for (const listener of factWatchers) listener(fact);
+  };
+  return {
+    port,
+    watched,
+    watchers: () => factWatchers.size,
+    state,
+    runs,
+    settle,
+    say,
+    fact,
+    listeners: () => signals.size + facts.size,
+  };
 }
 
 export type FakePort = ReturnType<typeof createFakePort>;

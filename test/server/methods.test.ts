@@ -37,7 +37,17 @@ describe('any method', () => {
     ['chat.send', { message: 'hi' }, /idempotencyKey/],
     ['chat.send', { idempotencyKey: 'k' }, /message/],
     ['chat.send', { message: '', idempotencyKey: 'k' }, /message/],
-    ['chat.send', { message: 'hi', idempotencyKey: 'k', attachments: [{}] }, /attachments are not supported/],
+    ['chat.send', { message: 'hi', idempotencyKey: 'k', attachments: [{}] }, /attachments\.0\.content/],
+    [
+      'agent',
+      { message: 'hi', idempotencyKey: 'k', attachments: Array(11).fill({ content: 'YQ==' }) },
+      /a message may bring 10 files/,
+    ],
+    [
+      'chat.send',
+      { message: 'hi', idempotencyKey: 'k', attachments: [{ content: 'YQ==', path: '/etc/passwd' }] },
+      /path/,
+    ],
     ['chat.send', { message: 'hi', idempotencyKey: 'k', agentId: 'nobody' }, /no agent "nobody"/],
     ['agent', { message: 'hi' }, /idempotencyKey/],
     ['agent', { message: 7, idempotencyKey: 'k' }, /message/],
@@ -259,14 +269,22 @@ describe('chat.history', () => {
       content: [{ type: 'tool-result' as const, toolCallId: 'c', toolName: 'clock', output: 5 }],
     };
     rig.fake.state.transcript.set('k', [row('hi'), tool]);
-    rig.fake.state.pending = [{ sessionKey: 'k', runId: 'r2', text: 'and now?', receivedAt: 7 } as never];
+    const file = {
+      type: 'file',
+      sha256: 'a'.repeat(64),
+      mediaType: 'image/png',
+      bytes: 70,
+      fileName: 'dot.png',
+    };
+    const waiting = { sessionKey: 'k', runId: 'r2', text: 'and now?', receivedAt: 7 };
+    rig.fake.state.pending = [{ ...waiting, options: { attachments: [file] } } as never];
     const { messages } = (await client.request('chat.history', { sessionKey: 'k' })).payload;
     expect(messages).toEqual([
       { role: 'user', content: [{ type: 'text', text: 'hi' }], timestamp: 1, runId: 'r' },
       { role: 'tool', content: tool.content, timestamp: 2, runId: 'r' },
       {
         role: 'user',
-        content: [{ type: 'text', text: 'and now?' }],
+        content: [{ type: 'text', text: 'and now?' }, file],
         timestamp: 7,
         runId: 'r2',
         pending: true,
@@ -287,6 +305,26 @@ describe('chat.history', () => {
 });
 
 describe('the other levers', () => {
+  it.each(['chat.send', 'agent'])('%s hands files on as they came, with words or without', async (method) => {
+    const attachments = [{ type: 'image', mimeType: 'image/png', fileName: 'a.png', content: 'YQ==' }];
+    await client.request(method, { message: '', idempotencyKey: `${method} 1`, attachments });
+    await client.request(method, { message: 'hi', idempotencyKey: `${method} 2` });
+    expect(rig.fake.state.attachments).toEqual([attachments, []]);
+    expect(rig.fake.state.offers[0]).toMatchObject({ text: '', runId: `${method} 1` });
+  });
+
+  it('a file that is refused is the caller’s affair, named by its code, and nothing was taken', async () => {
+    const reason = 'it is empty';
+    rig.fake.state.offerError = new CoppiceError('ATTACHMENT_REFUSED', { file: '1', reason });
+    const attachments = [{ content: 'YQ==' }];
+    const { error } = await client.request('chat.send', { message: 'x', idempotencyKey: 'k', attachments });
+    expect(error).toMatchObject({
+      code: 'INVALID_REQUEST',
+      details: { coppiceCode: 'COPPICE_ATTACHMENT_REFUSED' },
+      retryable: false,
+    });
+  });
+
   it('chat.abort ends the run and says which', async () => {
     await client.request('chat.send', { message: 'hi', idempotencyKey: 'k' });
     expect((await client.request('chat.abort', { sessionKey: 'agent:main:main' })).payload).toEqual({

@@ -186,7 +186,7 @@ describe('a file that is not sound', () => {
 });
 
 describe('migrations', () => {
-  /** The file as version 1 left it, with rows. */
+  /** The file as this version leaves it, with rows. */
   async function fixture(): Promise<DatabaseSync> {
     const store = await openStore({ dir: tempDir(), owner: 'v1' });
     await store.commit([
@@ -198,26 +198,41 @@ describe('migrations', () => {
     return new DatabaseSync(store.file);
   }
   const good = {
-    version: 2,
+    version: SCHEMA_VERSION + 1,
     sql: `ALTER TABLE sessions ADD COLUMN label TEXT NOT NULL DEFAULT '';
           UPDATE sessions SET label = agent_id || '/' || session_key;`,
   };
 
   test('an older file comes forward with all its rows', async () => {
     const db = await fixture();
-    expect(migrate(db, 'f', [...MIGRATIONS, good])).toBe(2);
+    expect(migrate(db, 'f', [...MIGRATIONS, good])).toBe(SCHEMA_VERSION + 1);
     expect(db.prepare('SELECT label, owner FROM sessions').all()).toEqual([{ label: 'main/k', owner: 'v1' }]);
     expect(db.prepare('SELECT count(*) AS n FROM transcript').get()).toEqual({ n: 1 });
-    expect(migrate(db, 'f', [...MIGRATIONS, good])).toBe(2);
+    expect(migrate(db, 'f', [...MIGRATIONS, good])).toBe(SCHEMA_VERSION + 1);
     expect(() => migrate(db, 'f')).toThrow(expect.objectContaining({ code: 'STORE_NEWER' }));
     db.close();
   });
 
+  test('a file of the first schema is opened, and its rows that refer to files are found', async () => {
+    const store = await openStore({ dir: tempDir(), owner: 'v1' });
+    const file = { type: 'file', sha256: 'a'.repeat(64), mediaType: 'image/png', bytes: 1 } as const;
+    await store.commit(statements.appendTranscript([transcriptRow(0, { content: [file] })]));
+    await store.close();
+    const db = new DatabaseSync(store.file);
+    db.exec('DROP INDEX transcript_files; PRAGMA user_version = 1');
+    db.close();
+    const next = await openStore({ file: store.file, owner: 'v2' });
+    expect(next.schema).toBe(SCHEMA_VERSION);
+    expect([...next.read.referencedFiles()]).toEqual(['a'.repeat(64)]);
+    await next.close();
+  });
+
   test('a step that fails leaves the file as it was, the steps before it included', async () => {
     const db = await fixture();
-    const broken = { version: 3, sql: `CREATE TABLE extra (x); INSERT INTO no_such_table VALUES (1);` };
+    const version = SCHEMA_VERSION + 2;
+    const broken = { version, sql: `CREATE TABLE extra (x); INSERT INTO no_such_table VALUES (1);` };
     expect(() => migrate(db, 'f', [...MIGRATIONS, good, broken])).toThrow('no such table');
-    expect(schemaOf(db)).toBe(1);
+    expect(schemaOf(db)).toBe(SCHEMA_VERSION);
     expect(db.isTransaction).toBe(false);
     expect(db.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'extra'`).get()).toBeUndefined();
     expect(() => db.prepare('SELECT label FROM sessions')).toThrow('no such column');

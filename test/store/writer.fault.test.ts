@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore, statements } from '../../src/store/index.ts';
 import type { CoppiceError } from '../../src/errors.ts';
 import { codeOf, inboxRow, startChild, tempDir, tempStore } from './fixture.ts';
+import { fill, smallDisk } from './small-disk.ts';
 
 const accept = (id: string, text = 'x') => statements.acceptMessage(inboxRow(id, { text }));
 
@@ -103,16 +104,6 @@ test(
   },
 );
 
-/** A file system of its own of that size, where we may mount one. */
-function smallDisk(kilobytes: number): string | undefined {
-  const dir = join(tempDir(), 'disk');
-  mkdirSync(dir);
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k,mode=700`, 'tmpfs', dir]).status !== 0)
-    return undefined;
-  onTestFinished(() => void spawnSync('umount', ['-l', dir]));
-  return dir;
-}
-
 test('on a full disk a write is refused whole and typed, and when there is room again the next one is taken', async ({
   skip,
 }) => {
@@ -148,14 +139,6 @@ test('a disk that is full from the start is named at opening, and nothing half m
   rmSync(join(dir, 'ballast'));
   expect(spawnSync('ls', ['-A', dir], { encoding: 'utf8' }).stdout).toBe('');
 });
-
-function fill(path: string): void {
-  try {
-    for (;;) writeFileSync(path, Buffer.alloc(4_096), { flag: 'a' });
-  } catch (error) {
-    expect((error as { code?: string }).code).toBe('ENOSPC');
-  }
-}
 
 test('a group on its way to the disk does not block the loop of the caller', async () => {
   const store = await tempStore();

@@ -18,9 +18,6 @@ import { parse, ROOT, sources } from './parsed.ts';
 
 /** Facts that stand in the catalogue before the room that says them. */
 const LATER: Reasons = {
-  'webhook.received': 'comes with the webhook channel',
-  'webhook.processed': 'comes with the webhook channel',
-  'webhook.error': 'comes with the webhook channel',
   'tool.loop': 'comes with the detectors of tool loops',
 };
 

@@ -7,7 +7,7 @@ import type { CommonOptions } from '../program.ts';
 import { stateDirectory } from '../state-directory.ts';
 
 /** A little more than the launcher gives the gateway before it kills it. */
-const WAIT_MS = 65_000;
+const WAIT_MS = 105_000;
 const LOOK_EVERY_MS = 50;
 
 /**

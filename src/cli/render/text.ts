@@ -14,6 +14,11 @@ export function safe(text: string): string {
   return text.replaceAll(UNSAFE, '\ufffd');
 }
 
+/** The same for text of several lines: line breaks and tabs stay. */
+export function safeProse(text: string): string {
+  return text.replaceAll(UNSAFE, (mark) => (mark === '\n' || mark === '\t' ? mark : '\ufffd'));
+}
+
 /** Cells that `text` (without colours) takes. */
 export function cells(text: string): number {
   let width = 0;

@@ -7,6 +7,9 @@ export interface ChatMessage {
     readonly text?: string;
     readonly toolName?: string;
     readonly output?: unknown;
+    readonly fileName?: string;
+    readonly mediaType?: string;
+    readonly bytes?: number;
   }[];
   readonly runId?: string;
 }
@@ -87,7 +90,9 @@ export function textOf(message: ChatMessage): string {
         ? (part.text ?? '')
         : part.type === 'tool-result'
           ? `${part.toolName}: ${JSON.stringify(part.output)}`
-          : '',
+          : part.type === 'file'
+            ? `[${[part.fileName, part.mediaType, `${part.bytes} bytes`].filter(Boolean).join(', ')}]`
+            : '',
     )
     .filter((text) => text !== '')
     .join('\n');

@@ -22,6 +22,7 @@ const CALLERS_FAULT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ACTOR_NOT_FOUND',
   'ACTOR_REFUSES',
   'REPLY_TOO_LARGE',
+  'ATTACHMENT_REFUSED',
   'TOKEN_IN_URL',
   'HOST_REFUSED',
   'ORIGIN_REFUSED',

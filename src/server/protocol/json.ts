@@ -16,6 +16,20 @@ export function jsonDepth(text: string, limit: number): number {
   return deepest;
 }
 
+/**
+ * Where a text stands that is no Unicode: half of a pair, written as an escape. A database keeps another text in its
+ * place, the same for all of them, so that two names would become one. Undefined when there is none.
+ */
+export function brokenText(value: unknown, at: readonly string[] = []): string | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : at.join('.');
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const found = key.isWellFormed() ? brokenText(inner, [...at, key]) : at.join('.');
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BRACE = 0x7b;

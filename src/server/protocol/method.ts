@@ -3,10 +3,12 @@ import { z } from 'zod';
 import type { Trace } from '../../bus/trace.ts';
 import { CoppiceError } from '../../errors.ts';
 import type { ServerLimits } from '../limits.ts';
-import type { GatewayPort } from '../port.ts';
+import type { FactFilter, GatewayPort } from '../port.ts';
 import { shown } from '../request-guard.ts';
 import type { WireError } from './frames.ts';
+import { brokenText } from './json.ts';
 import { nearest } from './nearest.ts';
+import type { SessionChange } from '../session-feed.ts';
 import type { Scope } from './scopes.ts';
 
 /** What a handler may touch. */
@@ -24,6 +26,16 @@ export interface Call {
   early(payload: unknown): void;
   /** From now on this connection gets `tree` events. */
   subscribeTree(): void;
+  /** From now on this connection gets these facts as `fact` events, instead of those it asked for before. */
+  subscribeFacts(filter: FactFilter): void;
+  /** From now on this connection gets `sessions.changed` events, or no more of them. */
+  subscribeSessions(on: boolean): void;
+  /** Tells those who subscribed. */
+  sessionChanged(sessionKey: string, reason: SessionChange): void;
+  /** Who is connected, the gateway itself first. */
+  presence(): object[];
+  /** How this server is reached. */
+  readonly own: { readonly host: string; readonly port: number; readonly authMode: string };
 }
 
 /** An answer. With `error` it is a failure that still carries a payload. */
@@ -50,10 +62,16 @@ export function defineMethod<S extends z.ZodObject>(row: {
       const parsed = row.params.safeParse(params);
       if (!parsed.success)
         throw new CoppiceError('PARAMS_INVALID', { method: name, reason: faults(parsed.error, known) });
+      const broken = brokenText(params);
+      if (broken !== undefined)
+        throw new CoppiceError('PARAMS_INVALID', { method: name, reason: `${broken || 'params'}: ${HALF}` });
       return row.handle(parsed.data, call);
     },
   };
 }
+
+/** Of what is no Unicode. */
+export const HALF = 'it has half a character (a lone surrogate)';
 
 /** The first three things that are wrong, by name. */
 export function faults(error: z.ZodError, known: readonly string[] = []): string {

@@ -7,6 +7,8 @@ export function logFacts(bus: Pick<Bus, 'subscribe'>, log: Pick<Log, 'logger'>):
     name: 'log',
     deliver(envelope) {
       const { severity, ts, ...fields } = envelope;
+      // Most facts are below the level most of the time: nothing is built for them.
+      if (!log.logger.isLevelEnabled(severity)) return;
       log.logger[severity](
         { ...fields, ...(Object.keys(envelope.data).length === 0 ? { data: undefined } : {}), ts },
         message(envelope),

@@ -1,4 +1,4 @@
-/** `tree.get`, `tree.subscribe`, `actor.explain` and `actor.kill`: the tree, and the lever on it. */
+/** `tree.get`, `tree.subscribe`, `actor.explain`, and the levers: `actor.kill`, `actor.park`, `actor.unpark`. */
 import { z } from 'zod';
 import { CoppiceError } from '../../../errors.ts';
 import type { TreeNode } from '../../../supervisor/registry.ts';
@@ -60,4 +60,19 @@ export const actorKill = defineMethod({
     const killed = port.kill(params.path, { by: `operator ${connId}`, ...count });
     return { payload: { ok: true, ...killed } };
   },
+});
+
+const held = z.strictObject({ path, idempotencyKey: idempotencyKey.optional() });
+
+/** Answers when it is down. It stays down until `actor.unpark`, or until its supervisor starts anew. */
+export const actorPark = defineMethod({
+  scope: 'operator.admin',
+  params: held,
+  handle: async (params, { port }) => ({ payload: { ok: true, ...(await port.park(params.path)) } }),
+});
+
+export const actorUnpark = defineMethod({
+  scope: 'operator.admin',
+  params: held,
+  handle: async (params, { port }) => ({ payload: { ok: true, ...(await port.unpark(params.path)) } }),
 });

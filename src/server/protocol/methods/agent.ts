@@ -12,6 +12,7 @@ import {
   key,
   message,
   provenance,
+  refuseSilence,
   resolveSession,
   words,
 } from './fields.ts';
@@ -51,7 +52,8 @@ export const agent = defineMethod({
     model: words.word,
   }),
   async handle(params, call) {
-    const accepted = await call.port.offer({
+    refuseSilence('agent', params);
+    const offer = {
       ...resolveSession(call.port, params),
       ...envelope(params.idempotencyKey, call),
       text: params.message,
@@ -66,7 +68,8 @@ export const agent = defineMethod({
         spawnedBy: params.spawnedBy,
         timeoutMs: params.timeout ? params.timeout * 1_000 : undefined,
       }),
-    });
+    };
+    const accepted = await call.port.offer(offer, params.attachments);
     const settled = settledRun(accepted);
     if (settled) return finalReply(settled);
     call.early({ runId: accepted.runId, status: 'accepted', acceptedAt: acceptedAt(accepted) });
@@ -131,6 +134,10 @@ function finalReply(run: RunRow | undefined): Reply {
   };
 }
 
+function whole(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms);
+}
+
 function duration(run: RunRow): number {
   return Math.max(0, Math.round((run.endedAt ?? run.acceptedAt) - run.acceptedAt));
 }
@@ -140,8 +147,7 @@ export const agentWait = defineMethod({
   params: z.strictObject({ runId: z.string().min(1).max(256), timeoutMs: z.number().min(0).optional() }),
   async handle({ runId, timeoutMs = 30_000 }, call) {
     const run = await call.port.waitRun(runId, Math.min(timeoutMs, LONGEST_WAIT_MS));
-    const startedAt = call.runStartedAt(runId);
-    const times = given({ startedAt, endedAt: run?.endedAt });
+    const times = given({ startedAt: whole(call.runStartedAt(runId)), endedAt: whole(run?.endedAt) });
     if (!run || run.status === 'accepted') return { payload: { runId, status: 'timeout', ...times } };
     if (run.status === 'ok') return { payload: { runId, status: 'ok', ...times } };
     return { payload: { runId, status: 'error', ...times, error: runError(run).message } };

@@ -4,9 +4,18 @@ import type { InboxRow, StoredTranscriptRow } from '../../../store/contract.ts';
 import { fitNewest } from '../fit.ts';
 import { defineMethod, type Reply } from '../method.ts';
 import { envelope } from './agent.ts';
-import { attachments, given, idempotencyKey, key, message, resolveSession, words } from './fields.ts';
+import {
+  attachments,
+  given,
+  idempotencyKey,
+  key,
+  message,
+  refuseSilence,
+  resolveSession,
+  words,
+} from './fields.ts';
 import { runError } from './run-outcome.ts';
-import type { Accepted } from '../../port.ts';
+import type { Accepted, TurnOptions } from '../../port.ts';
 
 const DEFAULT_HISTORY = 200;
 
@@ -14,6 +23,8 @@ export const chatSend = defineMethod({
   scope: 'operator.write',
   params: z.strictObject({
     sessionKey: key.optional(),
+    /** The session the sender last saw. The key alone says where the message goes. */
+    sessionId: words.word,
     agentId: words.word,
     message,
     idempotencyKey,
@@ -22,14 +33,16 @@ export const chatSend = defineMethod({
     attachments,
     timeoutMs: z.number().min(0).optional(),
   }),
-  async handle(params, call) {
+  async handle({ sessionId: _seen, ...params }, call) {
     const { thinking, deliver, timeoutMs } = params;
-    const accepted = await call.port.offer({
+    refuseSilence('chat.send', params);
+    const offer = {
       ...resolveSession(call.port, params),
       ...envelope(params.idempotencyKey, call),
       text: params.message,
       options: given({ thinking, deliver, timeoutMs: timeoutMs || undefined }),
-    });
+    };
+    const accepted = await call.port.offer(offer, params.attachments);
     return startedReply(accepted);
   },
 });
@@ -66,7 +79,9 @@ function transcriptMessage(row: StoredTranscriptRow) {
 
 /** Accepted and on disk, not yet answered. */
 function pendingMessage(row: InboxRow) {
-  const content = [{ type: 'text' as const, text: row.text }];
+  const { attachments: files = [] } = row.options as TurnOptions;
+  const words = row.text === '' ? [] : [{ type: 'text' as const, text: row.text }];
+  const content = [...words, ...files];
   return { role: 'user' as const, content, timestamp: row.receivedAt, runId: row.runId, pending: true };
 }
 
@@ -76,9 +91,11 @@ export const chatAbort = defineMethod({
     sessionKey: key.optional(),
     agentId: words.word,
     runId: z.string().min(1).max(256).optional(),
+    /** There are no side runs here, so they are always spared. */
+    preserveSideRuns: words.flag,
     idempotencyKey: idempotencyKey.optional(),
   }),
-  async handle({ runId, idempotencyKey: _repeat, ...asked }, { port }) {
+  async handle({ runId, idempotencyKey: _repeat, preserveSideRuns: _spared, ...asked }, { port }) {
     const { sessionKey } = resolveSession(port, asked);
     const { aborted, runIds } = await port.abort({ sessionKey, ...(runId === undefined ? {} : { runId }) });
     return { payload: { ok: true, aborted, runIds } };

@@ -6,6 +6,8 @@ export interface EndpointInit {
   readonly baseUrl: string;
   readonly apiKey?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The header that carries the key. Default `authorization`, as a bearer token. */
+  readonly keyHeader?: 'authorization' | 'x-api-key';
 }
 
 /** Where a provider's requests go, with every credential moved to where it cannot be printed. */
@@ -39,15 +41,18 @@ function basicAuth(url: URL): string | undefined {
   return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
-function authorization(url: URL, apiKey: string | undefined): string | undefined {
-  return apiKey ? `Bearer ${apiKey}` : basicAuth(url);
+function ownHeaders({ apiKey, keyHeader = 'authorization' }: EndpointInit, url: URL): Record<string, string> {
+  const key = apiKey?.trim();
+  const basic = basicAuth(url);
+  const base: Record<string, string> = basic === undefined ? {} : { authorization: basic };
+  if (!key) return base;
+  return { ...base, [keyHeader]: keyHeader === 'authorization' ? `Bearer ${key}` : key };
 }
 
 /** Names in lower case, so that a configured `Authorization` replaces ours and never stands beside it. */
-function allHeaders({ headers = {}, apiKey }: EndpointInit, url: URL): Record<string, string> {
-  const own = authorization(url, apiKey?.trim());
-  const given = Object.entries(headers).map(([key, value]) => [key.toLowerCase(), value.trim()]);
-  return { ...(own === undefined ? {} : { authorization: own }), ...Object.fromEntries(given) };
+function allHeaders(init: EndpointInit, url: URL): Record<string, string> {
+  const given = Object.entries(init.headers ?? {}).map(([key, value]) => [key.toLowerCase(), value.trim()]);
+  return { ...ownHeaders(init, url), ...Object.fromEntries(given) };
 }
 
 function secretsOf({ apiKey, headers = {} }: EndpointInit, url: URL): (string | undefined)[] {

@@ -1,0 +1,85 @@
+import { type Command, Option } from 'commander';
+import { command, type Done, group, wholeNumber } from './command.ts';
+import type { Io } from './io.ts';
+import type { CommonOptions } from './program.ts';
+
+/** What shows something: `events`, `machines`, `bench`, `demo`. */
+export function addShowCommands(program: Command, io: Io, done: Done): void {
+  addEvents(program, io, done);
+  addMachines(program, io, done);
+  addBench(program, io, done);
+  addDemo(program, io, done);
+}
+
+function addEvents(program: Command, io: Io, done: Done): void {
+  command(
+    program,
+    'events',
+    'Show the last facts; with -f, those that come.',
+    'coppice events -f --type "session.*,run.crashed"',
+  )
+    .option('-f, --follow', 'go on until Ctrl-C')
+    .option('--type <types>', 'only these, separated by commas; a whole noun as "session.*"', list)
+    .option('--path <path>', 'only this actor and what is below it')
+    .option('--trace <id>', 'only this trace')
+    .option('-n, --last <count>', 'how many of the last ones (default: 20)', wholeNumber(0, 1_000))
+    .action(async (options: object) =>
+      done(await (await import('./commands/events.ts')).events(io, options)),
+    );
+}
+
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter(Boolean);
+
+function addMachines(program: Command, io: Io, done: Done): void {
+  const load = () => import('./commands/machines.ts');
+  const names = async (options: CommonOptions): Promise<void> =>
+    done(await (await load()).listAll(io, options));
+  const machines = group(
+    program,
+    'machines',
+    'Show the statecharts coppice runs on. Needs no gateway.',
+    'coppice machines show session',
+    names,
+  );
+  command(machines, 'ls', 'List the machines.', 'coppice machines ls').action(
+    (_options: object, self: Command) => names(self.optsWithGlobals()),
+  );
+  command(
+    machines,
+    'show',
+    'Show the states, events and effects of one machine.',
+    'coppice machines show session --json',
+  )
+    .argument('<name>', 'a machine, as `coppice machines ls` names it')
+    .action(async (name: string, _options: object, self: Command) =>
+      done(await (await load()).show(io, name, self.optsWithGlobals())),
+    );
+}
+
+function addBench(program: Command, io: Io, done: Done): void {
+  command(
+    program,
+    'bench',
+    'Measure turns on this machine, beside the floor of the same run. Starts a gateway of its own.',
+    'coppice bench --turns 500 --connections 8',
+  )
+    .option('--turns <count>', 'how many turns in all (default: 300)', wholeNumber(1, 100_000))
+    .option('--connections <count>', 'how many clients talk at once (default: 4)', wholeNumber(1, 256))
+    .addOption(new Option('--floor', 'be the floor').hideHelp())
+    .action(async (options: object) => done(await (await import('./commands/bench.ts')).bench(io, options)));
+}
+
+function addDemo(program: Command, io: Io, done: Done): void {
+  command(
+    program,
+    'demo',
+    'Thirty seconds that explain everything: a chat, a crash, a kill -9, and the answer arriving once.',
+    'coppice demo',
+  )
+    .option('--fast', 'without pauses for reading')
+    .action(async (options: object) => done(await (await import('./commands/demo.ts')).demo(io, options)));
+}
