@@ -76,7 +76,7 @@ const rows = {
     severity: 'error',
     template: 'session {sessionKey} is held down: it crashed again and again',
     remedy:
-      'Run `coppice explain {sessionKey}` for the last failure, then reset the session. Messages it accepted are kept.',
+      'Run `coppice explain {sessionKey}` for the last failure. It is tried again by itself, or now with `coppice unpark {path}`. Messages it accepted are kept.',
   },
   // -- configuration
   CONFIG_INVALID: {

@@ -190,7 +190,7 @@ export const EVENTS = {
     fields: { ...child, reason: must('string') },
   },
   'supervisor.shutdown': {
-    severity: 'info',
+    severity: 'debug',
     doc: 'A supervisor ended, with its reason.',
     fields: { reason: must('string') },
   },

@@ -2,7 +2,7 @@ import { CoppiceError } from '../errors.ts';
 import { type Client, connect } from './client.ts';
 import type { Io } from './io.ts';
 import { findOwner, urlOf } from './owner.ts';
-import type { CommonOptions } from './program.ts';
+import type { CommonOptions } from './options.ts';
 import { readToken, stateDirectory } from './state-directory.ts';
 import { packageVersion } from './version.ts';
 

@@ -3,7 +3,7 @@ import { CoppiceError } from '../errors.ts';
 import type { Client } from './client.ts';
 import { connectToGateway } from './gateway-session.ts';
 import type { Io } from './io.ts';
-import type { CommonOptions } from './program.ts';
+import type { CommonOptions } from './options.ts';
 
 /** What becomes of the connection. */
 export type LinkNews =

@@ -35,12 +35,15 @@ const LOOK_EVERY_MS = 15;
 /** What a program needs of its surroundings; keys and settings of the user are none of it. */
 const KEPT = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'LANG', 'SystemRoot', 'NODE_OPTIONS', 'NODE_V8_COVERAGE'];
 
+export interface OwnGatewayOptions {
+  readonly launcher: boolean;
+  /** Between two looks whether it is ready. Default 15: often enough for whoever does not measure the start itself. */
+  readonly lookEveryMs?: number;
+}
+
 /** Rejects with START_FAILED and the last words of the process. */
-export async function startOwnGateway(
-  io: Io,
-  { launcher }: { readonly launcher: boolean },
-): Promise<OwnGateway> {
-  const gateway = new Spawned(io, launcher);
+export async function startOwnGateway(io: Io, options: OwnGatewayOptions): Promise<OwnGateway> {
+  const gateway = new Spawned(io, options);
   try {
     await gateway.ready();
     return gateway;
@@ -58,6 +61,7 @@ export function ownEnvironment({ env }: Io, more: NodeJS.ProcessEnv = {}): NodeJ
 class Spawned implements OwnGateway {
   readonly stateDir = mkdtempSync(join(tmpdir(), 'coppice-own-'));
   readonly #process: ChildProcess;
+  readonly #lookEveryMs: number;
   readonly #ended: Promise<unknown>;
   #hasEnded = false;
   #words = '';
@@ -65,7 +69,8 @@ class Spawned implements OwnGateway {
   /** The last way out, when this process ends without having closed it. */
   readonly #atExit = (): void => this.#killAll();
 
-  constructor(io: Io, launcher: boolean) {
+  constructor(io: Io, { launcher, lookEveryMs = LOOK_EVERY_MS }: OwnGatewayOptions) {
+    this.#lookEveryMs = lookEveryMs;
     const config = join(this.stateDir, 'empty.jsonc');
     writeFileSync(config, '{}\n');
     const where = ['--port', '0', '--bind', 'loopback', '--state-dir', this.stateDir, '--config', config];
@@ -96,7 +101,7 @@ class Spawned implements OwnGateway {
       if (owner && owner.pid !== notPid && (await isReady(owner))) return owner;
       if (this.#hasEnded) throw this.#failed('its process ended');
       if (performance.now() > deadlineMs) throw this.#failed(`it was not ready within ${READY_MS} ms`);
-      await delay(LOOK_EVERY_MS);
+      await delay(this.#lookEveryMs);
     }
   }
 

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { command, type Done, group, wholeNumber } from './command.ts';
 import type { Io } from './io.ts';
-import type { CommonOptions } from './program.ts';
+import type { CommonOptions } from './options.ts';
 
 /** What shows something: `events`, `machines`, `bench`, `demo`. */
 export function addShowCommands(program: Command, io: Io, done: Done): void {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { command, type Done, group } from './command.ts';
 import type { Io } from './io.ts';
-import type { CommonOptions } from './program.ts';
+import type { CommonOptions } from './options.ts';
 
 /** What one talks with: `chat` and `sessions`. */
 export function addTalkCommands(program: Command, io: Io, done: Done): void {

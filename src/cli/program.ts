@@ -3,19 +3,12 @@ import { CoppiceError } from '../errors.ts';
 import { command, type Done, group } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Io } from './io.ts';
+import type { CommonOptions } from './options.ts';
 import { addConfigCommands } from './program-config.ts';
 import { addShowCommands } from './program-show.ts';
 import { addTalkCommands } from './program-talk.ts';
 import { addTreeCommands } from './program-tree.ts';
 import { packageVersion } from './version.ts';
-
-/** What every command takes. */
-export interface CommonOptions {
-  readonly json?: boolean;
-  readonly url?: string;
-  readonly token?: string;
-  readonly stateDir?: string;
-}
 
 /** Parses `argv` and runs the one command it names. Resolves with its exit code; throws CoppiceError USAGE. */
 export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
@@ -42,7 +35,7 @@ function usageError(error: CommanderError): CoppiceError {
 }
 
 /** Each command's module is loaded when it runs: starting costs what is used. */
-function createProgram(io: Io, done: Done): Command {
+export function createProgram(io: Io, done: Done): Command {
   const program = new Command('coppice')
     .description('An always-on AI agent gateway under a supervision tree.')
     .version(packageVersion(), '-V, --version', 'print the version')

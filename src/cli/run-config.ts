@@ -1,5 +1,5 @@
 import { bindAddress, type Config, loadConfig } from '../config/index.ts';
-import type { CommonOptions } from './program.ts';
+import type { CommonOptions } from './options.ts';
 import type { Io } from './io.ts';
 
 export interface RunOptions extends CommonOptions {

@@ -5,7 +5,7 @@ import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import { withGateway } from './gateway-session.ts';
 import { type Io, writeJson, writeLines } from './io.ts';
-import type { CommonOptions } from './program.ts';
+import type { CommonOptions } from './options.ts';
 import { enterScreen, type Screen } from './render/screen.ts';
 
 /** What a following command shows, once per second. */

@@ -76,15 +76,15 @@ export function explain(subject: Subject): Finding[] {
   return findings;
 }
 
-function supervised({ lastReport }: Subject, node: TreeNode): Finding[] {
+function supervised({ path, lastReport }: Subject, node: TreeNode): Finding[] {
   const why = lastReport ? `: ${lastReport}` : '';
   if (node.status === 'parked') {
-    return [
-      {
-        code: 'PARKED',
-        text: `held down after too many restarts${why}. It is probed again by itself; \`actor.unpark\` brings it back now`,
-      },
-    ];
+    const byHand = lastReport === 'operator';
+    const back = `\`coppice unpark ${path}\` brings it back now`;
+    const text = byHand
+      ? `held down by an operator; ${back}`
+      : `held down${why}. It is probed again by itself; ${back}`;
+    return [{ code: 'PARKED', text }];
   }
   if (node.status === 'backing-off') return [{ code: 'BACKING_OFF', text: `waits for its next start${why}` }];
   if (node.status === 'stopping')

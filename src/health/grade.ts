@@ -38,7 +38,7 @@ export function grade(evidence: Evidence): Grade {
   const failing = whyNotReady(evidence);
   if (failing.length > 0) return { grade: 'failing', reasons: failing };
   const reasons = [...flatten(evidence.tree)].flatMap((node) => {
-    if (node.status === 'parked') return [`parked: ${node.path} exhausted its restarts`];
+    if (node.status === 'parked') return [`parked: ${node.path} is held down`];
     if (node.status === 'backing-off') return [`restarting: ${node.path} waits for its next start`];
     return [];
   });

@@ -18,6 +18,8 @@ import {
  */
 
 const FAILED = 'effect.failed';
+/** Why the signal of an effect is aborted at its end. One for all: without a reason each abort makes an exception with a stack. */
+const ENDED = new DOMException('the effect has ended', 'AbortError');
 
 /** Who owns the code that runs now: found again by the process trap for errors that slip past every guard. */
 export interface Owner {
@@ -106,7 +108,7 @@ export function callbackEffect<
       throw error;
     }
     return () => {
-      controller.abort();
+      controller.abort(ENDED);
       cleanup?.();
     };
   });

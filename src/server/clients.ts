@@ -23,6 +23,8 @@ export interface Client {
   readonly outlet: Outlet;
   readonly wantsTree: boolean;
   readonly wantsSessions: boolean;
+  /** Sessions it talks in or looked at. Empty: it only listens, to everything. */
+  readonly follows: ReadonlySet<string>;
   /** A ping was sent and nothing has come back since. */
   readonly silent: boolean;
   ping(): void;
@@ -32,6 +34,8 @@ export interface Audience {
   readonly scope?: Scope;
   readonly treeOnly?: boolean;
   readonly sessionsOnly?: boolean;
+  /** What is said in one session goes to those who follow it, and to those who follow none in particular. */
+  readonly sessionKey?: string;
   /** May be left out for a client that lags. */
   readonly droppable?: boolean;
 }
@@ -90,7 +94,8 @@ export function createClients(): Clients {
   };
 }
 
-function listens(client: Client, { scope, treeOnly, sessionsOnly }: Audience): boolean {
+function listens(client: Client, { scope, treeOnly, sessionsOnly, sessionKey }: Audience): boolean {
+  if (sessionKey !== undefined && client.follows.size > 0 && !client.follows.has(sessionKey)) return false;
   if ((treeOnly && !client.wantsTree) || (sessionsOnly && !client.wantsSessions)) return false;
   return scope === undefined || hasScope(client.scopes, scope);
 }

@@ -13,6 +13,7 @@ export interface ServerLimits {
   readonly clients: number;
   readonly preAuthPerAddress: number;
   readonly preAuthLoopback: number;
+  readonly sessionsFollowed: number;
   readonly tickMs: number;
   readonly pingMs: number;
   readonly deltaMs: number;
@@ -66,6 +67,8 @@ export const SERVER_LIMITS: ServerLimits = {
   preAuthPerAddress: 32,
   /** Everything on this machine shares these, also when all its clients come back at once. */
   preAuthLoopback: 2_048,
+  /** Of one connection; the one it touched longest ago is followed no more. */
+  sessionsFollowed: 1_000,
   tickMs: 30_000,
   /** Below the usual 30 s of proxies. */
   pingMs: 25_000,

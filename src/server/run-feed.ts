@@ -36,14 +36,14 @@ export function createRunFeed(deps: {
   const agent = (signal: RunSignal, stream: string, data: object, droppable = false): void => {
     const { runId, seq, sessionKey } = signal;
     const payload = { runId, seq, ts: Math.round(signal.ts), stream, sessionKey, data };
-    clients.broadcast('agent', payload, { scope: 'operator.read', droppable });
+    clients.broadcast('agent', payload, { scope: 'operator.read', sessionKey, droppable });
   };
   const chat = (signal: RunSignal, state: string, rest: object, droppable = false): void => {
     const { runId, seq, sessionKey } = signal;
     clients.broadcast(
       'chat',
       { runId, sessionKey, seq, state, ...rest },
-      { scope: 'operator.read', droppable },
+      { scope: 'operator.read', sessionKey, droppable },
     );
   };
   const sayDelta = (run: LiveRun): void => {

@@ -19,6 +19,13 @@ export interface StartContext {
   readonly path: string;
   readonly incarnation: number;
   readonly scope: Scope;
+  /**
+   * What the life before left by `keep`, once. Not given if that life was itself given facts and died young (within
+   * `backoff.resetAfterMs`, else the supervisor's `periodMs`), ended normally or was stopped by an operator.
+   */
+  readonly facts?: unknown;
+  /** Leaves plain facts for the next life, instead of those left before. Without effect once this life is over. */
+  keep(facts: unknown): void;
 }
 
 export interface ChildSpec {
@@ -61,19 +68,31 @@ export interface SupervisorSpec {
 export function checkSpec(
   spec: SupervisorSpec,
 ): { readonly field: string; readonly value: unknown; readonly expected: string } | undefined {
+  if (typeof spec !== 'object' || spec === null) return { field: 'spec', value: spec, expected: 'an object' };
   const wrong = SUPERVISOR_RULES.find(([field, ok]) => !ok(spec[field as keyof SupervisorSpec], spec));
   if (wrong) return { field: wrong[0], value: spec[wrong[0] as keyof SupervisorSpec], expected: wrong[2] };
-  const seen = new Set<string>();
-  for (const child of spec.children ?? []) {
+  const children = spec.children ?? [];
+  if (!Array.isArray(children))
+    return { field: 'children', value: children, expected: 'a list of child specs' };
+  for (const child of children) {
     const fault = checkChildSpec(child, spec.autoShutdown ?? 'never');
     if (fault) return fault;
-    if (seen.has(child.id)) return { field: 'id', value: child.id, expected: 'an id that no sibling has' };
-    seen.add(child.id);
+  }
+  return checkSiblings(children);
+}
+
+export function checkSiblings(children: readonly ChildSpec[]) {
+  const seen = new Set<string>();
+  for (const { id } of children) {
+    if (seen.has(id)) return { field: 'id', value: id, expected: 'an id that no sibling has' };
+    seen.add(id);
   }
   return undefined;
 }
 
 export function checkChildSpec(child: ChildSpec, autoShutdown: SupervisorSpec['autoShutdown'] = 'never') {
+  if (typeof child !== 'object' || child === null)
+    return { field: 'children', value: child, expected: 'child specs' };
   const wrong = CHILD_RULES.find(([field, ok]) => !ok(child[field as keyof ChildSpec], child));
   if (wrong)
     return {

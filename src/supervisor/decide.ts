@@ -36,9 +36,11 @@ function step(t: Turn, event: Event): void {
     case 'boot':
       return boot(t);
     case 'started':
-      return started(t, event.id);
+      return started(t, event);
+    case 'ignored':
+      return ignored(t, event.id);
     case 'start_failed':
-      return startFailed(t, event.id, event.error);
+      return startFailed(t, event);
     case 'exited':
       return exited(t, event);
     case 'timer':
@@ -61,20 +63,33 @@ function boot(t: Turn): void {
   });
 }
 
-function started(t: Turn, id: string): void {
-  const child = t.state.children.get(id);
+function started(t: Turn, event: Extract<Event, { type: 'started' }>): void {
+  const child = t.state.children.get(event.id);
   if (!child || child.status !== 'starting') return;
   child.status = 'running';
   child.startedAt = t.now;
+  child.handed = event.handed ?? false;
   report(t, child, { type: 'progress', restarts: child.restarts });
   answer(t, child, { ok: true, incarnation: child.incarnation });
   if (t.state.operation) proceed(t);
 }
 
-function startFailed(t: Turn, id: string, error: NormalError): void {
+/** OTP: kept without a process, unless it is temporary or dynamic; nobody is restarted and nothing is counted. */
+function ignored(t: Turn, id: string): void {
   const child = t.state.children.get(id);
   if (!child || child.status !== 'starting') return;
   child.status = 'stopped';
+  answer(t, child, { ok: true, incarnation: child.incarnation, ignored: true });
+  if (child.policy.restart === 'temporary' || t.state.policy.dynamic) forget(t, child);
+  if (t.state.operation) proceed(t);
+}
+
+function startFailed(t: Turn, event: Extract<Event, { type: 'start_failed' }>): void {
+  const { id, error } = event;
+  const child = t.state.children.get(id);
+  if (!child || child.status !== 'starting') return;
+  child.status = 'stopped';
+  child.clean = event.handed ?? false;
   report(t, child, { type: 'start_error', error });
   const operation = t.state.operation;
   // OTP: a supervisor whose first start fails does not start. One that parks spares the siblings here too.
@@ -112,6 +127,7 @@ function exited(t: Turn, event: Extract<Event, { type: 'exited' }>): void {
     });
     return;
   }
+  child.clean = child.handed && diedYoung(t, child);
   const operation = t.state.operation;
   if (operation && (operation.waiting.has(child.id) || operation.stop.some((g) => g.includes(child.id)))) {
     return exitedInSet(t, operation, child, event.reason);
@@ -122,6 +138,10 @@ function exited(t: Turn, event: Extract<Event, { type: 'exited' }>): void {
     return;
   }
   exitedAlone(t, child, event.reason, event.error);
+}
+
+function diedYoung(t: Turn, child: Child): boolean {
+  return t.now - child.startedAt < (child.policy.backoff?.resetAfterMs ?? t.state.policy.periodMs);
 }
 
 /** Part of a set that is being stopped: its own reason stands, and nobody restarts it. */
@@ -137,6 +157,8 @@ function exitedInSet(t: Turn, operation: Operation, child: Child, reason: ExitRe
 function exitedOnRequest(t: Turn, child: Child, after: After, reason: ExitReason): void {
   child.status = after.kind === 'park' ? 'parked' : 'stopped';
   child.after = undefined;
+  // Stopped on purpose: nothing to resume.
+  child.clean = true;
   reportShutdown(t, child, reason);
   if (after.kind === 'park') report(t, child, { type: 'parked', reason: 'operator', probeMs: 0 });
   else if (child.policy.restart === 'temporary' || t.state.policy.dynamic) forget(t, child);
@@ -154,6 +176,7 @@ function exitedAlone(t: Turn, child: Child, reason: ExitReason, error: NormalErr
   child.status = 'stopped';
   child.kill = undefined;
   const normal = why === 'normal' || why === 'shutdown';
+  child.clean ||= normal;
   if (!normal || type === 'permanent')
     report(t, child, { type: 'child_terminated', reason: why, error, restart: type });
   if (type === 'permanent' || (type === 'transient' && !normal)) {

@@ -3,7 +3,8 @@ import { createActor, type AnyActorLogic, type AnyActorRef, type EventObject } f
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
 import { contain, reap } from './contain.ts';
 import { decide } from './decide.ts';
-import { createScope } from './scope.ts';
+import type { ChildSpec } from './child-spec.ts';
+import { createScope, type OwnedScope, type Scope } from './scope.ts';
 import {
   childPath,
   DEFAULT_SHUTDOWN_MS,
@@ -15,20 +16,23 @@ import {
   type SupervisorEnv,
 } from './shell.ts';
 import type { ChildPolicy, Command, Event, ExitReason } from './state.ts';
+import type { Entry } from './tree.ts';
 
 /** Runs `decide`, then its commands in order; what a command causes at once (a start) is fed back the same way. */
 export function feed(env: SupervisorEnv, shell: Shell, event: Event): void {
   const queue: Event[] = [event];
   for (let next = queue.shift(); next; next = queue.shift()) {
-    if (shell.ended) return;
+    if (shell.ended) break;
     const { commands } = decide(shell.state, next, env.clock.now(), env.random());
     for (const command of commands) run(env, shell, command, queue);
   }
+  env.table.sweep();
 }
 
 function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[]): void {
   switch (command.type) {
     case 'start':
+      if (command.clean) shell.facts.delete(command.id);
       queue.push(startChild(env, shell, command.id, command.incarnation));
       return;
     case 'stop':
@@ -65,34 +69,75 @@ function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[])
 function startChild(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): Event {
   const spec = shell.specs.get(id)!;
   const entry = shell.entries.get(id) ?? enter(env, shell, spec);
-  const path = childPath(shell, id);
   const scope = createScope((error) =>
     report(env, shell, id, incarnation, { type: 'disposer_failed', error: normalizeError(error) }),
   );
+  const handed = shell.facts.has(id);
   let ref: AnyActorRef | undefined;
   try {
-    const logic = wrapped(env, spec.logic);
-    const input = spec.input ? spec.input({ path, incarnation, scope }) : { path, incarnation };
-    ref = createActor(logic, {
+    ref = createActor(wrapped(env, spec.logic), {
       parent: shell.self,
       id: `${id}#${incarnation}`,
-      input,
+      input: inputOf(shell, spec, incarnation, scope),
     } as never) as AnyActorRef;
     // Entered before it starts: what it starts itself looks it up.
     env.table.began(entry, ref, incarnation, scope);
     ref.start();
-    const snapshot = ref.getSnapshot() as { status: string; error?: unknown };
-    if (snapshot.status !== 'error') {
+    const snapshot = ref.getSnapshot() as StartSnapshot;
+    if (snapshot.status === 'active') {
       shell.live.set(id, { ref, incarnation, scope, ending: undefined, overdue: undefined });
-      return { type: 'started', id };
+      // A temporary child never starts again: whatever its start was given is not kept for it, as in OTP.
+      if (spec.restart === 'temporary') shell.specs.set(id, withoutInput(spec));
+      env.table.flush(entry);
+      return { type: 'started', id, handed };
     }
-    throw snapshot.error;
+    shell.endedAtStart.add(ref.id);
+    if (snapshot.status === 'error') throw snapshot.error;
+    if ((snapshot.output?.exit ?? 'normal') !== 'normal') throw endedAtStart(snapshot);
+    abandon(env, entry, ref, scope, 'normal');
+    return { type: 'ignored', id };
   } catch (error) {
-    if (ref) reap(ref);
-    void scope.close(error);
-    env.table.ended(entry, 'error');
-    return { type: 'start_failed', id, error: normalizeError(error) };
+    abandon(env, entry, ref, scope, 'error', error);
+    return { type: 'start_failed', id, error: normalizeError(error), handed };
   }
+}
+
+function withoutInput({ input: _given, ...spec }: ChildSpec): ChildSpec {
+  return spec;
+}
+
+interface StartSnapshot {
+  readonly status: string;
+  readonly error?: unknown;
+  readonly output?: { readonly exit?: unknown; readonly error?: unknown } | undefined;
+}
+
+/** A child that is over before it could take an event, and not normally, has failed to start. */
+const endedAtStart = ({ output }: StartSnapshot): unknown =>
+  output?.error ?? new Error(`it ended with ${String(output?.exit)} before it ran`);
+
+function inputOf(shell: Shell, spec: ChildSpec, incarnation: number, scope: Scope): unknown {
+  const path = childPath(shell, spec.id);
+  const facts = shell.facts.get(spec.id);
+  shell.facts.delete(spec.id);
+  if (!spec.input) return { path, incarnation };
+  const keep = (left: unknown): void => {
+    if (!scope.closed) shell.facts.set(spec.id, left);
+  };
+  return spec.input({ path, incarnation, scope, keep, ...(facts === undefined ? {} : { facts }) });
+}
+
+function abandon(
+  env: SupervisorEnv,
+  entry: Entry,
+  ref: AnyActorRef | undefined,
+  scope: OwnedScope,
+  reason: ExitReason,
+  error: unknown = reason,
+): void {
+  if (ref) reap(ref);
+  void scope.close(error);
+  env.table.ended(entry, reason);
 }
 
 /** Workers are contained, so that a throw reaps their children and a kill is a throw. Once per logic, not per start. */
@@ -195,6 +240,7 @@ function forget(env: SupervisorEnv, shell: Shell, id: string): void {
   if (entry) env.table.remove(entry);
   shell.entries.delete(id);
   shell.specs.delete(id);
+  shell.facts.delete(id);
   env.clock.clearTimeout(shell.timers.get(id));
   shell.timers.delete(id);
 }

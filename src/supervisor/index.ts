@@ -12,6 +12,8 @@ export type {
   Strategy,
   SupervisorSpec,
 } from './child-spec.ts';
+export { checkChildSpecs } from './query.ts';
+export type { ChildCount, ChildRow, FullChildSpec, SpecCheck } from './query.ts';
 export type { Clock, TimerHandle } from './clock.ts';
 export { contain, reap } from './contain.ts';
 export { decide } from './decide.ts';
@@ -28,7 +30,16 @@ export type {
   Reply,
   State,
 } from './state.ts';
-export type { NodeKind, NodeStatus, Registry, TellResult, TreeNode, Watcher } from './registry.ts';
+export { STASH_LIMIT } from './registry.ts';
+export type {
+  NodeKind,
+  NodeStatus,
+  Registry,
+  TellOptions,
+  TellResult,
+  TreeNode,
+  Watcher,
+} from './registry.ts';
 export type { Report } from './report.ts';
 export { createScope } from './scope.ts';
 export type { Disposer, OwnedScope, Scope } from './scope.ts';

@@ -88,7 +88,14 @@ export function start(t: Turn, child: Child): void {
   child.status = 'starting';
   child.kill = undefined;
   child.after = undefined;
-  t.commands.push({ type: 'start', id: child.id, incarnation: child.incarnation });
+  t.commands.push({
+    type: 'start',
+    id: child.id,
+    incarnation: child.incarnation,
+    clean: child.clean,
+  });
+  child.handed = false;
+  child.clean = false;
 }
 
 export const isActive = (child: Child): boolean =>
@@ -107,9 +114,10 @@ export function report(t: Turn, child: Child, body: ReportBody): void {
 }
 
 export function reportShutdown(t: Turn, child: Child, reason: ExitReason): void {
+  // OTP: a permanent child has no normal end, not even when it is told to stop.
   const asTold =
     reason === 'shutdown' ||
-    reason === 'normal' ||
+    (reason === 'normal' && child.policy.restart !== 'permanent') ||
     (reason === 'killed' && (child.policy.shutdown === 'brutal' || child.kill));
   child.kill = undefined;
   if (!asTold) report(t, child, { type: 'shutdown_error', reason });

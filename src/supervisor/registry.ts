@@ -18,7 +18,18 @@ export interface TreeNode {
   readonly children: readonly TreeNode[];
 }
 
-export type TellResult = 'sent' | 'noproc';
+export type TellResult = 'sent' | 'noproc' | 'stashed';
+
+export interface TellOptions {
+  /**
+   * Keep the event while the child waits for its restart, and send it when that has started (`stashed`). At most
+   * `STASH_LIMIT` a path; what is over, and what waited for a child that will not come back, is a dead letter.
+   */
+  readonly stash?: boolean;
+}
+
+/** Events that may wait for one child's restart. */
+export const STASH_LIMIT = 100;
 
 export interface Watcher {
   /** The path has a live incarnation. Called at once when it already has. */
@@ -33,7 +44,8 @@ export interface Watcher {
  */
 export interface Registry {
   /** Sends to the live incarnation. `noproc`: nobody is there; counted as a dead letter. */
-  tell(path: string, event: EventObject): TellResult;
+  tell(path: string, event: EventObject): 'sent' | 'noproc';
+  tell(path: string, event: EventObject, options?: TellOptions): TellResult;
   /** The scope of the live incarnation at `path`. */
   scope(path: string): Scope | undefined;
   /** Path and incarnation of a live actor. */

@@ -21,6 +21,8 @@ export interface SupervisorEnv {
   /** In [0, 1), for jitter. */
   random(): number;
   readonly table: Table;
+  /** The running supervisors of this tree, for whoever looks. */
+  readonly shells: WeakMap<AnyActorRef, Shell>;
   report(report: Report): void;
 }
 
@@ -70,11 +72,16 @@ export interface Shell {
   readonly self: AnyActorRef;
   readonly scope: AnyActorScope;
   readonly input: SupervisorInput;
+  readonly spec: SupervisorSpec;
   readonly state: State;
   readonly specs: Map<string, ChildSpec>;
   readonly live: Map<string, Live>;
   readonly entries: Map<string, Entry>;
   readonly timers: Map<string, TimerHandle>;
+  /** What lives left for their successors. */
+  readonly facts: Map<string, unknown>;
+  /** Actor ids whose end at their start is known already; XState still tells the parent of it. */
+  readonly endedAtStart: Set<string>;
   readonly tickets: Map<number, (reply: Reply) => void>;
   nextTicket: number;
   stopReason: string;
@@ -98,6 +105,7 @@ export function openShell(
     self: scope.self,
     scope,
     input,
+    spec,
     state: createState(
       policyOf(spec),
       children.map((c) => ({ id: c.id, policy: childPolicy(c) })),
@@ -106,13 +114,22 @@ export function openShell(
     live: new Map(),
     entries: new Map(),
     timers: new Map(),
+    facts: new Map(),
+    endedAtStart: new Set(),
     tickets: new Map(),
     nextTicket: 1,
     stopReason: 'shutdown',
     ended: undefined,
   };
+  dropStale(env, shell);
   for (const child of children) enter(env, shell, child);
   return shell;
+}
+
+/** Rows of children that an earlier incarnation was given at run time: they are gone with it. */
+function dropStale(env: SupervisorEnv, { input, specs }: Shell): void {
+  for (const row of [...(env.table.entry(input.path)?.children.values() ?? [])])
+    if (!row.rules || !specs.has(row.rules.key)) env.table.remove(row);
 }
 
 export const childPath = (shell: Shell, id: string): string => `${shell.input.path}/${encodeSegment(id)}`;
@@ -120,6 +137,9 @@ export const childPath = (shell: Shell, id: string): string => `${shell.input.pa
 export function enter(env: SupervisorEnv, shell: Shell, spec: ChildSpec): Entry {
   const entry = env.table.enter(childPath(shell, spec.id), kindOf(spec));
   entry.rules = { children: shell.state.children, key: spec.id };
+  // Listed in start order, also where an earlier incarnation left the row.
+  entry.parent?.children.delete(entry.id);
+  entry.parent?.children.set(entry.id, entry);
   shell.entries.set(spec.id, entry);
   return entry;
 }

@@ -38,6 +38,10 @@ export interface Child {
   after: After | undefined;
   /** The admin request that waits for this start. */
   ticket: number | undefined;
+  /** The last life was given its predecessor's facts. */
+  handed: boolean;
+  /** It was, and died young: what it was given may be what kills it, so the next life starts without. */
+  clean: boolean;
 }
 
 /** A set of children is being stopped in order, then started in order; everything else waits its turn. */
@@ -78,8 +82,15 @@ export interface State {
 
 export type Event =
   | { readonly type: 'boot' }
-  | { readonly type: 'started'; readonly id: string }
-  | { readonly type: 'start_failed'; readonly id: string; readonly error: NormalError }
+  | { readonly type: 'started'; readonly id: string; readonly handed?: boolean }
+  /** Its start ended at once and normally, before it ran: OTP's `ignore`. */
+  | { readonly type: 'ignored'; readonly id: string }
+  | {
+      readonly type: 'start_failed';
+      readonly id: string;
+      readonly error: NormalError;
+      readonly handed?: boolean;
+    }
   | {
       readonly type: 'exited';
       readonly id: string;
@@ -123,7 +134,12 @@ export type Refusal =
   | 'start_failed'
   | 'not_parked';
 export type Reply =
-  | { readonly ok: true; readonly incarnation: number }
+  | {
+      readonly ok: true;
+      readonly incarnation: number;
+      /** The start said that there is nothing to run (OTP's `{ok, undefined}`). */
+      readonly ignored?: true;
+    }
   | { readonly ok: false; readonly reason: Refusal; readonly error?: NormalError };
 
 export type ReportBody =
@@ -142,7 +158,13 @@ export type ReportBody =
   | { readonly type: 'unparked'; readonly by: 'operator' | 'probe' };
 
 export type Command =
-  | { readonly type: 'start'; readonly id: string; readonly incarnation: number }
+  | {
+      readonly type: 'start';
+      readonly id: string;
+      readonly incarnation: number;
+      /** The facts that the life before left are not given to this one. */
+      readonly clean: boolean;
+    }
   | { readonly type: 'stop'; readonly id: string }
   | { readonly type: 'kill'; readonly id: string; readonly by: string }
   | { readonly type: 'arm'; readonly id: string; readonly token: number; readonly delayMs: number }
@@ -193,6 +215,8 @@ export function newChild(id: string, policy: ChildPolicy): Child {
     kill: undefined,
     after: undefined,
     ticket: undefined,
+    handed: false,
+    clean: false,
   };
 }
 

@@ -6,7 +6,9 @@ import { contain } from './contain.ts';
 import type { Reply } from './state.ts';
 import type { Registry } from './registry.ts';
 import type { Report } from './report.ts';
-import type { AdminCommand, SupervisorEnv, SupervisorLogic } from './shell.ts';
+import { countChildren, fullSpec, whichChildren } from './query.ts';
+import type { ChildCount, ChildRow, FullChildSpec } from './query.ts';
+import type { AdminCommand, Shell, SupervisorEnv, SupervisorLogic } from './shell.ts';
 import { supervisorLogic } from './supervisor.ts';
 import { createTable, type Entry } from './tree.ts';
 
@@ -52,6 +54,14 @@ export interface Supervision {
   admin(supervisorPath: string, command: AdminCommand): Promise<Reply>;
   /** `admin` for a start, answered in this turn unless the supervisor is in the middle of its own: then `pending`. */
   startChild(supervisorPath: string, spec: ChildSpec): Reply | 'pending';
+  /** Every child of a supervisor with the life it has, in start order. Throws ACTOR_NOT_FOUND without such a supervisor. */
+  whichChildren(supervisorPath: string): readonly ChildRow[];
+  /** Throws ACTOR_NOT_FOUND. */
+  countChildren(supervisorPath: string): ChildCount;
+  /** The child's spec with its defaults filled in; undefined for an id it does not know. Throws ACTOR_NOT_FOUND. */
+  getChildSpec(supervisorPath: string, id: string): FullChildSpec | undefined;
+  /** What the supervisor was made from. Throws ACTOR_NOT_FOUND. */
+  getSupervisorSpec(supervisorPath: string): SupervisorSpec;
 }
 
 export function createSupervision(init: SupervisionEnv): Supervision {
@@ -60,7 +70,20 @@ export function createSupervision(init: SupervisionEnv): Supervision {
     deadLetter: init.deadLetter ?? (() => {}),
     watcherFailed: init.watcherFailed ?? (() => {}),
   });
-  const env: SupervisorEnv = { clock: init.clock, random: init.random, table, report: init.report };
+  const env: SupervisorEnv = {
+    clock: init.clock,
+    random: init.random,
+    table,
+    shells: new WeakMap(),
+    report: init.report,
+  };
+
+  const shellAt = (path: string): Shell => {
+    const ref = table.entry(path)?.ref;
+    const shell = ref && env.shells.get(ref);
+    if (!shell) throw new CoppiceError('ACTOR_NOT_FOUND', { path });
+    return shell;
+  };
 
   const send = (supervisorPath: string, command: AdminCommand, reply: (reply: Reply) => void): void => {
     const entry = table.entry(supervisorPath);
@@ -132,5 +155,9 @@ export function createSupervision(init: SupervisionEnv): Supervision {
       });
       return answer;
     },
+    whichChildren: (path) => whichChildren(shellAt(path)),
+    countChildren: (path) => countChildren(shellAt(path)),
+    getChildSpec: (path, id) => fullSpec(shellAt(path), id),
+    getSupervisorSpec: (path) => shellAt(path).spec,
   };
 }

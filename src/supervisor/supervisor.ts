@@ -3,7 +3,7 @@
  * ActorLogic and not a machine, because a machine copies its whole children map at every spawn (10,000 children
  * took 35 s to start), but an actor all the same: snapshot, inspection, parent and child work as anywhere.
  */
-import type { AnyActorRef, EventObject } from 'xstate';
+import type { EventObject } from 'xstate';
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
 import { checkChildSpec, checkSpec, type SupervisorSpec } from './child-spec.ts';
 import { close, feed, stopEverything } from './execute.ts';
@@ -27,7 +27,7 @@ const ADMIN_QUEUE = 10_000;
 export function supervisorLogic(env: SupervisorEnv, spec: SupervisorSpec): SupervisorLogic {
   const fault = checkSpec(spec);
   if (fault) throw new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
-  const shells = new WeakMap<AnyActorRef, Shell>();
+  const { shells } = env;
   const snapshotOf = (shell: Shell): SupervisorSnapshot => {
     // Read live: XState keeps the initial snapshot while `start` already boots the children.
     const { state, ended } = shell;
@@ -93,12 +93,14 @@ function childEnded(env: SupervisorEnv, shell: Shell, event: EventObject): void 
     output?: { exit?: unknown; error?: NormalError };
     error?: unknown;
   };
+  // A start that failed was reported as such; its late event is no news.
+  if (shell.endedAtStart.delete(actorId)) return;
   const cut = actorId.lastIndexOf('#');
   const id = actorId.slice(0, cut);
   const incarnation = Number(actorId.slice(cut + 1));
   const live = shell.live.get(id);
   if (!live || live.incarnation !== incarnation || live.ending) {
-    // A start that failed was reported as such; its late event is no news.
+    // What it threw while it was being stopped: its end was told already.
     if (shell.state.children.get(id)?.incarnation === incarnation) return;
     return feed(env, shell, { type: 'exited', id, incarnation, reason: 'error' });
   }

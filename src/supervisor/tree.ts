@@ -1,7 +1,16 @@
 import type { AnyActorRef, EventObject } from 'xstate';
 import { normalizeError } from '../errors.ts';
 import type { Clock } from './clock.ts';
-import type { NodeKind, NodeStatus, Registry, TellResult, TreeNode, Watcher } from './registry.ts';
+import {
+  STASH_LIMIT,
+  type NodeKind,
+  type NodeStatus,
+  type Registry,
+  type TellOptions,
+  type TellResult,
+  type TreeNode,
+  type Watcher,
+} from './registry.ts';
 import type { Scope } from './scope.ts';
 
 /** One row: what a path is now, also while nobody lives there. */
@@ -33,6 +42,10 @@ export interface Table extends Registry {
   remove(entry: Entry): void;
   touch(ref: AnyActorRef): void;
   entry(path: string): Entry | undefined;
+  /** Sends what waited for this start. */
+  flush(entry: Entry): void;
+  /** What waits for a child that no longer is about to start becomes dead letters. */
+  sweep(): void;
   entryOf(ref: AnyActorRef): Entry | undefined;
 }
 
@@ -72,14 +85,30 @@ export function createTable(env: TableEnv): Table {
       }
     });
 
-  const tell = (path: string, event: EventObject): TellResult => {
-    const ref = entries.get(path)?.ref;
-    if (!ref) {
-      env.deadLetter(path, event);
-      return 'noproc';
+  const stashes = new Map<Entry, EventObject[]>();
+  function tell(path: string, event: EventObject): 'sent' | 'noproc';
+  function tell(path: string, event: EventObject, options?: TellOptions): TellResult;
+  function tell(path: string, event: EventObject, options?: TellOptions): TellResult {
+    const entry = entries.get(path);
+    if (entry?.ref) {
+      entry.ref.send(event);
+      return 'sent';
     }
-    ref.send(event);
-    return 'sent';
+    if (options?.stash && entry && isComing(entry)) {
+      const stash = stashes.get(entry) ?? [];
+      stashes.set(entry, stash);
+      if (stash.length < STASH_LIMIT) {
+        stash.push(event);
+        return 'stashed';
+      }
+    }
+    env.deadLetter(path, event);
+    return 'noproc';
+  }
+  const unstash = (entry: Entry): readonly EventObject[] => {
+    const stash = stashes.get(entry) ?? [];
+    stashes.delete(entry);
+    return stash;
   };
 
   const enter = (path: string, kind: NodeKind): Entry => {
@@ -108,6 +137,7 @@ export function createTable(env: TableEnv): Table {
 
   const remove = (entry: Entry): void => {
     for (const child of [...entry.children.values()]) remove(child);
+    for (const event of unstash(entry)) env.deadLetter(entry.path, event);
     entries.delete(entry.path);
     entry.parent?.children.delete(entry.id);
   };
@@ -179,12 +209,26 @@ export function createTable(env: TableEnv): Table {
       const entry = byRef.get(ref);
       if (entry) entry.progressAt = env.clock.now();
     },
+    flush(entry) {
+      for (const event of unstash(entry)) tell(entry.path, event);
+    },
+    sweep() {
+      for (const entry of [...stashes.keys()]) {
+        if (entry.ref || isComing(entry)) continue;
+        for (const event of unstash(entry)) env.deadLetter(entry.path, event);
+      }
+    },
     entry: (path) => entries.get(path),
     entryOf: (ref) => byRef.get(ref),
   };
 }
 
 const ruled = (entry: Entry): Ruled | undefined => entry.rules?.children.get(entry.rules.key);
+
+const isComing = (entry: Entry): boolean => {
+  const status = ruled(entry)?.status;
+  return status === 'backing-off' || status === 'starting';
+};
 
 function statusOf(entry: Entry): NodeStatus {
   const status = ruled(entry)?.status;

@@ -41,7 +41,20 @@ async function gatewayFor(options: GatewayOptions): Promise<Gateway> {
 const KEYS: readonly string[] = [
   ...['/', '..', '.', '../../etc/passwd', '/etc/passwd', 'a/../b', 'C:\\con', 'file:///etc/passwd'],
   ...['%', '%2F', '%2e%2e', '%00', 'a%2Fb', 'a/b', '#', 'a/b#7', '?a=b', '*', ' ', '  ', '-', '--help'],
-  ...['\0', 'a\0b', 'a\0c', '\n', '\r\n', '\t', '\u001B[31mred', '\u007F', '\u0085', '\u2028', '\u202Egnp', '\uFEFF'],
+  ...[
+    '\0',
+    'a\0b',
+    'a\0c',
+    '\n',
+    '\r\n',
+    '\t',
+    '\u001B[31mred',
+    '\u007F',
+    '\u0085',
+    '\u2028',
+    '\u202Egnp',
+    '\uFEFF',
+  ],
   ...['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'null', 'undefined', '0', 'NaN'],
   ...["'; DROP TABLE inbox;--", '$(id)', '`id`', '{{key}}', '<script>alert(1)</script>', '${x}', '%s%n'],
   ...['core', 'gateway/core/gate', 'agent::', 'agent:nobody:x', 'agent:main:../..', 'webchat/default/1'],
@@ -60,7 +73,14 @@ describe('a gateway that is spoken to badly', () => {
   afterAll(() => gateway.cleanUp());
 
   test('keeps a message byte for byte, whatever characters it has', async () => {
-    const messages = ['a\0b', '\u001B[2J\u001B[31m', '\r\n\t\b', '\u202E\u2066', '\uFEFFx', '😀'.repeat(262_000)];
+    const messages = [
+      'a\0b',
+      '\u001B[2J\u001B[31m',
+      '\r\n\t\b',
+      '\u202E\u2066',
+      '\uFEFFx',
+      '😀'.repeat(262_000),
+    ];
     for (const text of messages) {
       const runId = await say(wire, 'bytes', text);
       expect(await settled(wire, runId)).toBe('ok');
@@ -73,13 +93,18 @@ describe('a gateway that is spoken to badly', () => {
   test('serves an honest client while 2,000 connections never speak, and forgets them', async () => {
     const before = await probe.used();
     const port = Number(new URL(gateway.url).port);
-    const silent = await Promise.all(Array.from({ length: 2_000 }, (_, index) => mute(port, index % 2 === 0)));
-    onTestFinished(() => silent.forEach((socket) => socket.destroy()));
-    for (let turn = 0; turn < 5; turn += 1) await honestTurn(wire);
-    await honestTurn(await gateway.wire());
-    expect((await gateway.fetch('/readyz')).status).toBe(200);
-    expect(silent.filter((socket) => socket.destroyed)).toEqual([]);
-    for (const socket of silent) socket.destroy();
+    // Three times over, so that what each of them leaves behind adds up.
+    for (let round = 0; round < 3; round += 1) {
+      const silent = await Promise.all(
+        Array.from({ length: 2_000 }, (_, index) => mute(port, index % 2 === 0)),
+      );
+      onTestFinished(() => silent.forEach((socket) => socket.destroy()));
+      for (let turn = 0; turn < 3; turn += 1) await honestTurn(wire);
+      await honestTurn(await gateway.wire());
+      expect((await gateway.fetch('/readyz')).status).toBe(200);
+      expect(silent.filter((socket) => socket.destroyed)).toEqual([]);
+      for (const socket of silent) socket.destroy();
+    }
     await memoryIsBack(before);
     await honestTurn(wire);
   });
@@ -95,11 +120,11 @@ describe('a gateway that is spoken to badly', () => {
     await honestTurn(wire);
   });
 
-  /** A generous factor: half as much again. */
+  /** A generous factor: it is within a few hundredths, and what each of them leaves behind would be a fifth. */
   const memoryIsBack = (before: number): Promise<true> =>
     eventually(
       'the memory to come back',
-      async () => ((await probe.used()) < before * 1.5 ? true : undefined),
+      async () => ((await probe.used()) < before * 1.2 ? true : undefined),
       10_000,
     );
 });
@@ -123,7 +148,11 @@ test('keeps sessions apart whatever their keys look like, in the next life too',
   const first = await gatewayFor({ stateDir });
   const wire = await first.wire();
   const said = await Promise.all(
-    KEYS.map(async (key, index) => ({ key, text: `message ${index}`, runId: await say(wire, key, `message ${index}`) })),
+    KEYS.map(async (key, index) => ({
+      key,
+      text: `message ${index}`,
+      runId: await say(wire, key, `message ${index}`),
+    })),
   );
   for (const { runId } of said) expect(await settled(wire, runId)).toBe('ok');
   const faults = async (from: Wire): Promise<string[]> => {
@@ -131,7 +160,8 @@ test('keeps sessions apart whatever their keys look like, in the next life too',
     for (const { key, text, runId } of said) {
       const messages = await historyOf(from, key);
       const { session } = await from.ask('sessions.describe', { key });
-      if (session?.key !== key || messages.length !== 2) found.push(JSON.stringify([key, session?.key, messages.length]));
+      if (session?.key !== key || messages.length !== 2)
+        found.push(JSON.stringify([key, session?.key, messages.length]));
       found.push(...exchangeFaults(messages, runId, text));
     }
     return found;
@@ -140,7 +170,11 @@ test('keeps sessions apart whatever their keys look like, in the next life too',
   await first.stop();
   const second = await gatewayFor({ stateDir });
   expect(await faults(await second.wire())).toEqual([]);
-  expect(readdirSync(stateDir).filter((name) => !/^(coppice\.db|gateway\.lock|logs$|token$|workspace$|test-config)/.test(name))).toEqual([]);
+  expect(
+    readdirSync(stateDir).filter(
+      (name) => !/^(coppice\.db|gateway\.lock|logs$|token$|workspace$|test-config)/.test(name),
+    ),
+  ).toEqual([]);
 });
 
 describe('a state directory', () => {
@@ -211,9 +245,9 @@ describe('a state directory', () => {
   ];
   const NO_MOUNT = 'mounting a file system needs root: sudo npx vitest run --project e2e test/e2e/bad-input';
 
-  test.each(CASES)('%s is refused by name, and nothing is changed', async (_what, code, make) => {
+  test.for(CASES)('%s is refused by name, and nothing is changed', ([, code, make], { skip }) => {
     const made = make();
-    if (typeof made === 'string') return void console.info(`not run: ${made}`);
+    if (typeof made === 'string') return skip(made);
     const { dir, uid } = made;
     const before = contents(dir);
     const child = spawnSync(
@@ -241,8 +275,12 @@ describe('a state directory', () => {
     if (!root) return { dir };
     chmodSync(parent, 0o755);
     chownSync(dir, NOBODY, NOBODY);
-    const reads = spawnSync(process.execPath, ['-e', `require('fs').accessSync(${JSON.stringify(BIN)})`], { uid: NOBODY });
-    return reads.status === 0 ? { dir, uid: NOBODY } : 'another user cannot read this clone: move it out of a private home';
+    const reads = spawnSync(process.execPath, ['-e', `require('fs').accessSync(${JSON.stringify(BIN)})`], {
+      uid: NOBODY,
+    });
+    return reads.status === 0
+      ? { dir, uid: NOBODY }
+      : 'another user cannot read this clone: move it out of a private home';
   }
 });
 
@@ -272,16 +310,24 @@ describe('a gateway', () => {
     const refused = await eventually('the disk to be full', async () => {
       const text = `${accepted.length} ${'x'.repeat(100_000)}`;
       const runId = newKey('full');
-      const answer = await wire.request('chat.send', { sessionKey: 'full', message: text, idempotencyKey: runId });
+      const answer = await wire.request('chat.send', {
+        sessionKey: 'full',
+        message: text,
+        idempotencyKey: runId,
+      });
       if (answer.ok) accepted.push({ text, runId });
       return answer.error;
     });
-    expect(refused).toMatchObject({ retryable: true, details: { coppiceCode: 'COPPICE_STORE_FULL' } });
-    expect(refused.message).toContain(stateDir);
+    expect(refused).toMatchObject({ retryable: true, details: { coppiceCode: 'COPPICE_UNAVAILABLE' } });
+    expect(refused.message).toContain(`no room left on the file system of ${stateDir}`);
     rmSync(join(stateDir, 'ballast'));
     const pid = gateway.gatewayPid();
     await eventually('a turn to be taken again', async () => {
-      const again = await wire.request('chat.send', { sessionKey: 'room', message: 'x', idempotencyKey: newKey('room') });
+      const again = await wire.request('chat.send', {
+        sessionKey: 'room',
+        message: 'x',
+        idempotencyKey: newKey('room'),
+      });
       return again.ok ? true : undefined;
     });
     await honestTurn(wire);
@@ -310,7 +356,8 @@ describe('a gateway', () => {
     });
     onTestFinished(() => void child.kill());
     let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => (output += String(chunk)));
     const code = await new Promise((resolve) => void child.once('close', resolve));
     expect(output).toMatch(/2000 frames, .* no violation/);
     expect(code, output).toBe(0);

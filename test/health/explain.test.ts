@@ -77,6 +77,12 @@ describe('anybody else', () => {
     expect(words(subject)).toMatch(/no route/);
   });
 
+  it('parked by an operator: it says so, and does not promise a probe', () => {
+    const text = words({ node: node('gateway/x', { status: 'parked' }), lastReport: 'operator' });
+    expect(text).toMatch(/by an operator; `coppice unpark gateway\/x`/);
+    expect(text).not.toMatch(/by itself/);
+  });
+
   it('a supervisor names its troubled children; a quiet one says it runs', () => {
     const bad = [
       node('g/w/a', { status: 'parked' }),

@@ -70,7 +70,7 @@ describe('readiness is green only if a turn can complete', () => {
     });
     expect(graded).toEqual({
       grade: 'degraded',
-      reasons: ['parked: gateway/core/work/outbox exhausted its restarts', 'cooling: provider a'],
+      reasons: ['parked: gateway/core/work/outbox is held down', 'cooling: provider a'],
     });
   });
 });

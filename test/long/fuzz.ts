@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import fc from 'fast-check';
+import { sample } from 'fast-check';
 import { WebSocket } from 'ws';
 import { type Gateway, startGateway } from '../e2e/harness.ts';
 import { heapProbe } from '../e2e/heap.ts';
@@ -24,12 +24,14 @@ const keys = Number(values.keys ?? 10_000);
 const seed = Number(values.seed ?? process.pid);
 
 const LANES = 4;
-const BATCH = 20;
+const BATCH = 10;
 /** What the gateway may close with. 1011 is its own fault, and 1006 is no close at all. */
 const CODES = new Set([1000, 1002, 1003, 1007, 1008, 1009, 1013]);
 const ANSWER_MS = 20_000;
+/** Bytes that are half a frame wait for the other half: nobody closes, so we do. */
+const BROKEN_MS = 50;
 /** Of the second half of the run: growth of the fitted line, as a part of the mean. */
-const GROWTH = 0.25;
+const GROWTH = 0.12;
 
 const violations: string[] = [];
 const violate = (what: string): void => {
@@ -67,8 +69,8 @@ async function open({ url, token }: Gateway): Promise<Line> {
   return line;
 }
 
-async function until(look: () => boolean): Promise<boolean> {
-  const deadlineMs = performance.now() + ANSWER_MS;
+async function until(look: () => boolean, limitMs = ANSWER_MS): Promise<boolean> {
+  const deadlineMs = performance.now() + limitMs;
   while (!look()) {
     if (performance.now() > deadlineMs) return false;
     await delay(1);
@@ -91,27 +93,38 @@ async function fire(line: Line, shots: readonly Shot[], mark: string): Promise<v
     line.ws.send(JSON.stringify({ type: 'req', id: mark, method: 'models.list', params: {} }));
     waiting.push({ id: mark, shot: shots[0]! });
   }
-  const missing = () => waiting.filter(({ id }) => !line.answers.has(id));
-  const done = await until(() =>
-    line.closed !== undefined || line.broken
-      ? line.closed !== undefined
-      : missing().length === 0 && (line.answers.get('invalid') ?? 0) >= unnamed,
+  // Two requests may have got the same id; then both are answered.
+  const due = (id: string): number => waiting.filter((one) => one.id === id).length;
+  const missing = () => waiting.filter(({ id }) => (line.answers.get(id) ?? 0) < due(id));
+  const done = await until(
+    () =>
+      line.closed !== undefined ||
+      (!line.broken && missing().length === 0 && (line.answers.get('invalid') ?? 0) >= unnamed),
+    line.broken ? BROKEN_MS : ANSWER_MS,
   );
   tally.answered += waiting.length - missing().length;
-  if (done) return;
-  if (line.broken) return void line.ws.terminate();
-  for (const { shot } of missing().slice(0, 3)) violate(`no answer within ${ANSWER_MS} ms to ${shot.text.slice(0, 300)}`);
-  if (missing().length === 0) violate(`a frame without an id got no answer; the last of its batch: ${shots.at(-1)!.text.slice(0, 300)}`);
+  if (line.broken) line.ws.terminate();
+  if (done || line.broken) return;
+  for (const { shot } of missing().slice(0, 3))
+    violate(`no answer within ${ANSWER_MS} ms to ${shot.text.slice(0, 300)}`);
+  if (missing().length === 0)
+    violate(
+      `a frame without an id got no answer; the last of its batch: ${shots.at(-1)!.text.slice(0, 300)}`,
+    );
 }
 
 async function lane(gateway: Gateway, number: number, count: number): Promise<void> {
   let line = await open(gateway);
   for (let at = 0; at < count && violations.length < 20; at += BATCH) {
     const size = Math.min(BATCH, count - at);
-    const shots = fc.sample(frameOf(`${number}-${at}`), { seed: seed + number * 1_000_003 + at, numRuns: size });
+    const shots = sample(frameOf(`${number}-${at}`), {
+      seed: seed + number * 1_000_003 + at,
+      numRuns: size,
+    });
     await fire(line, shots, `mark-${number}-${at}`);
     // A frame that was cut off, or a close frame: the end is part of it.
-    if (line.closed === undefined && line.ws.readyState !== WebSocket.OPEN) await until(() => line.closed !== undefined);
+    if (line.closed === undefined && line.ws.readyState !== WebSocket.OPEN)
+      await until(() => line.closed !== undefined);
     if (line.closed === undefined && line.answers.size < 2_000) continue;
     if (line.closed !== undefined) note(line.closed, line.broken, shots);
     line.ws.terminate();
@@ -157,7 +170,9 @@ async function honestTurn(gateway: Gateway, wire: Wire): Promise<string | undefi
   const faults = exchangeFaults(await historyOf(wire, sessionKey), idempotencyKey, message);
   const { status: live } = await gateway.fetch('/livez');
   await wire.request('sessions.delete', { key: sessionKey });
-  return status === 'ok' && live === 200 && faults.length === 0 ? undefined : `${status}, ${live}, ${faults.join()}`;
+  return status === 'ok' && live === 200 && faults.length === 0
+    ? undefined
+    : `${status}, ${live}, ${faults.join()}`;
 }
 
 /** Growth of the least-squares line over the samples, as a part of their mean. */
@@ -171,6 +186,12 @@ function growth(samples: readonly number[]): number {
 }
 
 const percent = (part: number): string => `${Math.round(part * 100)} %`;
+
+/** Codes from 3000 on are those the fuzzer itself closed with. */
+const closes = (): string => {
+  const theirs = [...tally.closed].filter(([code]) => code < 3_000).toSorted(([a], [b]) => a - b);
+  return theirs.map(([code, times]) => `${code}: ${times}`).join(', ') || 'never';
+};
 
 async function main(): Promise<void> {
   const probe = heapProbe();
@@ -192,16 +213,16 @@ async function main(): Promise<void> {
       );
       if (gateway.gatewayPid() !== pid) violate(`the process is another one: ${pid} has ended`);
       heap.push(await probe.used());
-      const closes = [...tally.closed].map(([code, times]) => `${code}: ${times}`).join(', ');
       process.stdout.write(
-        `${tally.sent} frames in ${Math.round((performance.now() - startedMs) / 1_000)} s, ${tally.answered} answers by id, ${tally.refused} refusals, closed ${closes}; heap ${percent(heap.at(-1)! / heap[0]!)} of the first\n`,
+        `${tally.sent} frames in ${Math.round((performance.now() - startedMs) / 1_000)} s, ${tally.answered} answers by id, ${tally.refused} refusals, closed ${closes()}; heap ${percent(heap.at(-1)! / heap[0]!)} of the first\n`,
       );
     }
     stop.done = true;
     const { turns, slowestMs } = await honest;
     const late = growth(heap.slice(Math.floor(heap.length / 2)));
     // A short run is still warming up.
-    if (frames >= 20_000 && late > GROWTH) violate(`the heap grows: by ${percent(late)} over the second half`);
+    if (frames >= 20_000 && late > GROWTH)
+      violate(`the heap grows: by ${percent(late)} over the second half`);
     const extra = keys > 0 ? await manyKeys(gateway, probe.used) : '';
     process.stdout.write(
       `${tally.sent} frames, seed ${seed}: the same process ${pid}, ${turns} honest turns (the slowest took ${percent(slowestMs / 1_000)} of a second), heap ${late >= 0 ? '+' : ''}${percent(late)} over the second half${extra}, ${violations.length === 0 ? 'no violation' : `${violations.length} VIOLATIONS`}\n`,
@@ -221,7 +242,7 @@ async function manyKeys(gateway: Gateway, used: () => Promise<number>): Promise<
   for (const fault of (await floodWithKeys(wire, keys)).slice(0, 5)) violate(fault);
   wire.close();
   const part = (await used()) / before;
-  if (part > 1.5) violate(`after ${keys} session keys the heap is ${percent(part)} of what it was`);
+  if (part > 1.2) violate(`after ${keys} session keys the heap is ${percent(part)} of what it was`);
   return `, ${keys} session keys (heap ${percent(part)} of before)`;
 }
 

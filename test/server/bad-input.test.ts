@@ -12,7 +12,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ERRORS } from '../../src/errors.ts';
 import { createClock } from '../../src/host/index.ts';
 import { createAuthenticator } from '../../src/server/auth.ts';
+import { LIMITS } from '../../src/machines/limits.ts';
 import { listenOn } from '../../src/server/index.ts';
+import { SERVER_LIMITS } from '../../src/server/limits.ts';
 import { createSimulatedClock } from '../../src/testing/clock.ts';
 import { nodes, parse, ROOT } from '../tidy/parsed.ts';
 import { CONNECT, connected, endRigs, meet, rawHttp, startRig, TOKEN, until, type Rig } from './client.ts';
@@ -52,6 +54,12 @@ const TABLE: readonly (readonly [input: string, answer: string, file: string, ti
     'PARAMS_INVALID',
     'server/bad-input',
     'half a character in %s is refused by name, and nothing is done',
+  ],
+  [
+    'half a character on /v1',
+    'COMPLETION_INVALID',
+    'server/bad-input',
+    'half a character in a chat completion is refused by its place',
   ],
   [
     '__proto__ or constructor as a parameter',
@@ -296,8 +304,8 @@ const TABLE: readonly (readonly [input: string, answer: string, file: string, ti
     'is refused and left untouched: overwritten, cut, emptied, of another program',
   ],
   [
-    'a state directory that is full',
-    'STORE_FULL',
+    'a disk that fills up',
+    'UNAVAILABLE',
     'e2e/bad-input',
     'whose disk fills up refuses by name, loses nothing it accepted, and goes on when there is room',
   ],
@@ -338,8 +346,39 @@ describe('the table', () => {
     const own = ['server/bad-input', 'e2e/bad-input'].flatMap((file) =>
       [...titlesOf(file)].map((title) => `${file}: ${title}`),
     );
-    const about = own.filter((test) => !/(and a test says so|that were made for it)$/.test(test));
+    const about = own.filter(
+      (test) =>
+        !/(and a test says so|that were made for it|with its value|code that is not there)$/.test(test),
+    );
     expect(about.filter((test) => !named.has(test))).toEqual([]);
+  });
+});
+
+describe('docs/limits.md', () => {
+  const lines = readFileSync(join(ROOT, 'docs/limits.md'), 'utf8').split('\n');
+  const shown = (name: string, value: number): boolean =>
+    lines.some((line) => line.includes(`\`${name}\``) && line.includes(value.toLocaleString('en-US')));
+
+  it('has every limit of the wire, with its value', () => {
+    const missing = Object.entries(SERVER_LIMITS).filter(([name, value]) => !shown(name, value));
+    expect(missing).toEqual([]);
+  });
+
+  it('names no limit and no code that is not there', () => {
+    const known: Record<string, unknown> = { ...LIMITS, ...SERVER_LIMITS };
+    const rows = lines.filter((line) => line.startsWith('| ') && line.includes('`'));
+    const wrong = rows.filter((line) => {
+      const [, , name = '', value = ''] = line.split('|');
+      const own = /`(\w+)`/.exec(name)?.[1];
+      const codes = [...line.matchAll(/`([A-Z]+(?:_[A-Z]+)+|OVERLOADED|UNAVAILABLE)`/g)].map(
+        ([, code]) => code!,
+      );
+      const configured = own === 'maxBodyBytes' || own === 'replayWindowMs';
+      const stale =
+        own !== undefined && !configured && !value.includes(Number(known[own]).toLocaleString('en-US'));
+      return stale || codes.some((code) => code !== 'AUTH_RATE_LIMITED' && !Object.hasOwn(ERRORS, code));
+    });
+    expect(wrong).toEqual([]);
   });
 });
 
@@ -370,6 +409,21 @@ describe('what a connected client says', () => {
       code: 'INVALID_REQUEST',
       message: expect.stringContaining(`${field}: it has half a character`),
       details: { coppiceCode: 'COPPICE_PARAMS_INVALID' },
+    });
+    expect(rig.fake.state.offers).toEqual([]);
+    await serves(rig);
+  });
+
+  it('half a character in a chat completion is refused by its place', async () => {
+    const rig = await startRig();
+    const answer = await fetch(`${rig.http}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: `{"messages":[{"role":"user","content":"cut in two ${HALF}"}]}`,
+    });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      error: { param: 'messages.0.content', code: 'invalid_value', message: expect.stringContaining('half') },
     });
     expect(rig.fake.state.offers).toEqual([]);
     await serves(rig);

@@ -27,6 +27,29 @@ describe('what runs say', () => {
     expect(events(pairing, 'agent')).toEqual([]);
   });
 
+  it('reaches those who follow its session and those who only listen, not those who are busy elsewhere', async () => {
+    const rig = await startRig();
+    const here = await connected(rig);
+    const elsewhere = await connected(rig);
+    const listener = await connected(rig);
+    await here.request('chat.history', { sessionKey: 'agent:main:main' });
+    await elsewhere.request('chat.history', { sessionKey: 'another' });
+    rig.fake.say('r', { kind: 'ended', status: 'ok', text: 'yes', endedAt: 2 });
+    await Promise.all([here.event('chat'), listener.event('chat')]);
+    await elsewhere.request('health');
+    expect(events(elsewhere, 'chat')).toEqual([]);
+    expect(events(elsewhere, 'agent')).toEqual([]);
+  });
+
+  it('reaches the sender from its first word on, though it followed nothing before', async () => {
+    const rig = await startRig();
+    const sender = await connected(rig);
+    await sender.request('chat.history', { sessionKey: 'another' });
+    await sender.request('chat.send', { sessionKey: 'agent:main:main', message: 'x', idempotencyKey: 'r' });
+    rig.fake.say('r', { kind: 'started', startedAt: 1 });
+    expect((await sender.event('agent')).payload).toMatchObject({ runId: 'r', stream: 'lifecycle' });
+  });
+
   it('comes as agent events in the shape of the protocol', async () => {
     const { client, fake, clock } = await simulated();
     fake.say('r', { kind: 'started', startedAt: 1 });

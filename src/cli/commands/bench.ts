@@ -6,7 +6,7 @@ import { EXIT } from '../exit-codes.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
 import { startOwnGateway } from '../own-gateway.ts';
 import { urlOf } from '../owner.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { renderBench } from '../render/bench.ts';
 import { paintFor } from '../render/style.ts';
 import { readToken } from '../state-directory.ts';
@@ -71,7 +71,7 @@ async function measureFloor(
 ): Promise<Measurement> {
   const echo = await startEcho(io);
   try {
-    const clients = await Promise.all(Array.from({ length: connections }, () => connectEcho(echo.url)));
+    const clients = await Promise.all(Array.from({ length: connections }, () => connectEcho(echo.line)));
     const message = JSON.stringify({ type: 'req', id: '1', method: 'echo', params: { message: MESSAGE } });
     const workers = clients.map((client) => () => client.send(message));
     await warmUp(workers);

@@ -3,7 +3,7 @@ import { CoppiceError } from '../../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Input, type Io, writeJson } from '../io.ts';
 import { type Link, newsLine, openLink } from '../link.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { Answer, toolLine } from '../render/answer.ts';
 import { paintFor } from '../render/style.ts';
 import { onStopSignals } from '../stop-signals.ts';

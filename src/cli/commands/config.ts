@@ -20,7 +20,7 @@ import { CoppiceError } from '../../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
 import { findOwner } from '../owner.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { importLines, layerLines, originLines, originOf, valueAt } from '../render/config.ts';
 
 export interface ConfigOptions extends CommonOptions {

@@ -4,7 +4,7 @@ import { createStage } from '../demo/stage.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Io, writeJson } from '../io.ts';
 import { startOwnGateway } from '../own-gateway.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { onStopSignals } from '../stop-signals.ts';
 
 export interface DemoOptions extends CommonOptions {

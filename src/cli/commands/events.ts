@@ -4,7 +4,7 @@ import { EXIT } from '../exit-codes.ts';
 import { withGateway } from '../gateway-session.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
 import { type Link, newsLine, openLink } from '../link.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { type FactView, renderFact } from '../render/fact.ts';
 import { paintFor } from '../render/style.ts';
 import { onStopSignals } from '../stop-signals.ts';

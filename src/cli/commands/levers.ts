@@ -5,7 +5,7 @@ import { EXIT } from '../exit-codes.ts';
 import { withGateway } from '../gateway-session.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
 import { type Link, openLink } from '../link.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { safe } from '../render/text.ts';
 import { onStopSignals } from '../stop-signals.ts';
 import { treePath } from '../tree-path.ts';

@@ -2,7 +2,7 @@ import { CoppiceError } from '../../errors.ts';
 import { describeMachine, listMachines } from '../../gateway-machines.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { renderMachine } from '../render/machine.ts';
 import { paintFor } from '../render/style.ts';
 import { table } from '../render/table.ts';

@@ -2,7 +2,7 @@ import type { ModelRow } from '../../server/port.ts';
 import { EXIT } from '../exit-codes.ts';
 import { withGateway } from '../gateway-session.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { onlyLoopback, renderModels } from '../render/models.ts';
 import { paintFor } from '../render/style.ts';
 

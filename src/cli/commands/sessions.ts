@@ -3,7 +3,7 @@ import type { Client } from '../client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { withGateway } from '../gateway-session.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { type HistoryView, renderHistory, renderSessions, type SessionView } from '../render/sessions.ts';
 import { paintFor } from '../render/style.ts';
 

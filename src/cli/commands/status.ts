@@ -1,7 +1,7 @@
 import { EXIT } from '../exit-codes.ts';
 import { withGateway } from '../gateway-session.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { renderStatus, type StatusView } from '../render/status.ts';
 import { paintFor } from '../render/style.ts';
 

@@ -3,7 +3,7 @@ import { CoppiceError } from '../../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
 import { findOwner, type Owner } from '../owner.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { stateDirectory } from '../state-directory.ts';
 
 /** A little more than the launcher gives the gateway before it kills it. */

@@ -4,7 +4,7 @@ import type { Client } from '../client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { withGateway } from '../gateway-session.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
-import type { CommonOptions } from '../program.ts';
+import type { CommonOptions } from '../options.ts';
 import { paintFor } from '../render/style.ts';
 import { renderTree } from '../render/tree.ts';
 import { watch } from '../watch.ts';

@@ -30,6 +30,11 @@ export interface Call {
   subscribeFacts(filter: FactFilter): void;
   /** From now on this connection gets `sessions.changed` events, or no more of them. */
   subscribeSessions(on: boolean): void;
+  /**
+   * From now on this connection gets what runs say in the sessions it follows, and no longer in all of them. Before an
+   * offer, or the first words of its answer may be missed.
+   */
+  follow(sessionKey: string): void;
   /** Tells those who subscribed. */
   sessionChanged(sessionKey: string, reason: SessionChange): void;
   /** Who is connected, the gateway itself first. */

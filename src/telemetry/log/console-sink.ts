@@ -68,13 +68,18 @@ type Render = (line: string) => string;
 
 const RENDER: Record<ConsoleStyle, (colour: boolean) => Render> = {
   json: () => (line) => line,
-  pretty: (colour) =>
-    prettyFactory({
+  pretty: (colour) => {
+    const render = prettyFactory({
       colorize: colour,
       translateTime: 'SYS:HH:MM:ss.l',
-      ignore: 'pid,type,seq,ts',
+      ignore: 'pid',
       singleLine: true,
-    }),
+      hideObject: true,
+      messageFormat: (record, messageKey) => sentence(record, record[messageKey]),
+    });
+    // Without the object pino-pretty leaves out the end of the line too.
+    return (line) => `${render(line).trimEnd()}\n`;
+  },
   compact: (colour) => (line) => compact(JSON.parse(line) as Record<string, unknown>, colour),
 };
 
@@ -86,14 +91,31 @@ const COLOURS: Readonly<Record<string, string>> = {
   trace: '2',
 };
 
-/** `12:00:00.000 W message path key=value`, one line each. */
-function compact(record: Record<string, unknown>, colour: boolean): string {
-  const { level, time, msg, path, data, pid: _pid, seq: _seq, ts: _ts, type: _type, ...rest } = record;
-  const clock = new Date(Number(time)).toISOString().slice(11, 23);
-  const letter = String(level).slice(0, 1).toUpperCase();
+/** `message path key=value ...`: what happened, to whom, and the particulars. */
+function sentence(record: Record<string, unknown>, message: unknown): string {
+  const {
+    level: _level,
+    time: _time,
+    msg: _msg,
+    path,
+    data,
+    pid: _pid,
+    seq: _seq,
+    ts: _ts,
+    type: _type,
+    ...rest
+  } = record;
   const fields = Object.entries({ ...rest, ...(typeof data === 'object' ? data : {}) });
   const pairs = fields.map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-  const text = [clock, letter, msg, path, ...pairs].filter((part) => part !== undefined).join(' ');
+  return [message, path, ...pairs].filter((part) => part !== undefined).join(' ');
+}
+
+/** `12:00:00.000 I message path key=value`, one line each. */
+function compact(record: Record<string, unknown>, colour: boolean): string {
+  const { level, time, msg } = record;
+  const clock = new Date(Number(time)).toISOString().slice(11, 23);
+  const letter = String(level).slice(0, 1).toUpperCase();
+  const text = `${clock} ${letter} ${sentence(record, msg)}`;
   const code = COLOURS[String(level)];
   return colour && code ? `\u001b[${code}m${text}\u001b[0m\n` : `${text}\n`;
 }

@@ -69,6 +69,7 @@ export const agent = defineMethod({
         timeoutMs: params.timeout ? params.timeout * 1_000 : undefined,
       }),
     };
+    call.follow(offer.sessionKey);
     const accepted = await call.port.offer(offer, params.attachments);
     const settled = settledRun(accepted);
     if (settled) return finalReply(settled);

@@ -42,6 +42,7 @@ export const chatSend = defineMethod({
       text: params.message,
       options: given({ thinking, deliver, timeoutMs: timeoutMs || undefined }),
     };
+    call.follow(offer.sessionKey);
     const accepted = await call.port.offer(offer, params.attachments);
     return startedReply(accepted);
   },
@@ -64,8 +65,9 @@ export const chatHistory = defineMethod({
     agentId: words.word,
     limit: z.int().min(1).max(1_000).optional(),
   }),
-  handle({ limit = DEFAULT_HISTORY, ...asked }, { port, limits }) {
+  handle({ limit = DEFAULT_HISTORY, ...asked }, { port, limits, follow }) {
     const { sessionKey } = resolveSession(port, asked);
+    follow(sessionKey);
     const { sessionId, rows, pending } = port.history(sessionKey, limit);
     const all = [...rows.map(transcriptMessage), ...pending.map(pendingMessage)].slice(-limit);
     const fitted = fitNewest(all, limits.replyBytes - 4_096);
