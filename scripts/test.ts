@@ -59,8 +59,9 @@ const suites: readonly Suite[] = [
   command('format', bin('oxfmt'), '--check', '.'),
   command('docs', process.execPath, 'scripts/docs.ts', '--check'),
   command('dead code', bin('knip')),
-  vitest('unit', 180_000),
-  vitest('e2e', 240_000),
+  vitest('unit', 300_000),
+  vitest('unit-production', 180_000),
+  vitest('e2e', 300_000),
 ];
 
 function run(file: string, args: readonly string[], budgetMs: number): Promise<number> {

@@ -570,7 +570,7 @@ export interface NormalError {
 
 /** Any thrown value as plain data of bounded size (stack 4,000 characters, cause chain 5 deep). Never throws. */
 export function normalizeError(thrown: unknown, depth = 0): NormalError {
-  if (!(thrown instanceof Error)) return { name: 'Thrown', message: clip(safeString(thrown), 1_000) };
+  if (!isErrorLike(thrown)) return { name: 'Thrown', message: clip(safeString(thrown), 1_000) };
   const code = (thrown as { code?: unknown }).code;
   return {
     name: thrown.name,
@@ -579,6 +579,14 @@ export function normalizeError(thrown: unknown, depth = 0): NormalError {
     ...(thrown.stack ? { stack: clip(thrown.stack, 4_000) } : {}),
     ...(thrown.cause !== undefined && depth < 5 ? { cause: normalizeError(thrown.cause, depth + 1) } : {}),
   };
+}
+
+/** Errors, and what was made plain before: a cause that crosses several supervisors keeps its name and stack. */
+function isErrorLike(thrown: unknown): thrown is Error {
+  if (thrown instanceof Error) return true;
+  if (typeof thrown !== 'object' || thrown === null) return false;
+  const { name, message, stack = '' } = thrown as Partial<Record<'name' | 'message' | 'stack', unknown>>;
+  return typeof name === 'string' && typeof message === 'string' && typeof stack === 'string';
 }
 
 function clip(text: string, limit: number): string {

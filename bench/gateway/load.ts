@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Measurement, summary } from '../../src/cli/bench/measure.ts';
+import { outliveCtrlC } from '../../src/cli/bench/part.ts';
 import { usageOf } from '../../src/cli/process-usage.ts';
 import { openEchoLine, openLine } from './line.ts';
 import { type Recorded, Traffic } from './traffic.ts';
@@ -46,6 +47,7 @@ export async function runLoad(): Promise<void> {
       (error: unknown) => process.send!({ fault: error instanceof Error ? error.message : String(error) }),
     );
   });
+  outliveCtrlC();
   process.once('disconnect', () => process.exit());
   process.send!({ ready: true });
 }

@@ -25,13 +25,17 @@ export interface Open {
   readonly rate: number;
   /** False: not even the lowest rate was kept up with, and its figures are those of a queue that grows. */
   readonly sustained: boolean;
-  readonly tried: readonly { readonly rate: number; readonly sustained: boolean }[];
+  /** Rates it was offered and did not keep up with. */
+  readonly failed: readonly number[];
+  /** Rates it was not offered: a closed loop did not reach them either. */
+  readonly beyond: readonly number[];
   readonly accept: Compared;
   readonly turn: Compared;
 }
 
 const LEVELS = [1, 50, 400];
-const RATES = [1_000, 500, 200, 100];
+const LOWEST = 100;
+const RATES = [1_000, 500, 200, LOWEST];
 const OPEN_CONNECTIONS = 50;
 /** Ten times what an undisturbed turn takes: half of the turns being slower than this is a queue. */
 const QUEUE_MS = 250;
@@ -69,27 +73,27 @@ export async function openLoop(
     const { warmMs, measureMs } = plan;
     return generator.run(target, { connections: OPEN_CONNECTIONS, warmMs, measureMs, rate });
   };
-  const tried = RATES.filter((rate) => rate > plan.capacity).map((rate) => ({ rate, sustained: false }));
   const gateway = targets.find(({ name }) => name === 'gateway')!;
-  for (const rate of RATES.filter((one) => one <= plan.capacity)) {
+  const beyond = RATES.filter((rate) => rate > plan.capacity && rate !== LOWEST);
+  const failed: number[] = [];
+  let rate = LOWEST;
+  for (const one of RATES.filter((candidate) => !beyond.includes(candidate))) {
+    rate = one;
     say(`open loop: can it keep up with ${rate}/s?`);
-    const sustained = isSustained(await load(gateway, rate));
-    tried.push({ rate, sustained });
-    if (sustained) break;
+    if (isSustained(await load(gateway, rate))) break;
+    failed.push(rate);
   }
-  const best = tried.find((one) => one.sustained);
-  const rate = best?.rate ?? RATES.at(-1)!;
   const rounds = await takeTurns(
     targets,
     plan.rounds,
     (target) => load(target, rate),
     (round) => say(`open loop, ${rate}/s, round ${round} of ${plan.rounds}`),
   );
-  const kept = rounds.gateway.filter(isSustained).length * 2 > plan.rounds;
   return {
     rate,
-    sustained: kept,
-    tried,
+    sustained: rounds.gateway.filter(isSustained).length * 2 > plan.rounds,
+    failed,
+    beyond,
     accept: compared(rounds, 'accept'),
     turn: compared(rounds, 'turn'),
   };

@@ -41,6 +41,7 @@ const GROUPS: readonly (readonly [RegExp, string])[] = [
   ],
   [/\/src\/(actors|host)\//, 'actors and effects'],
   [/\/src\//, 'gateway, rest'],
+  [/^node:/, 'Node, rest'],
 ];
 const ALONE: Readonly<Record<string, string>> = {
   '(garbage collector)': 'garbage collection',
@@ -70,7 +71,7 @@ export function sharesOf(
     atUs += profile.timeDeltas[at] ?? 0;
     if (atUs < fromUs || atUs > toUs) continue;
     for (const [{ group, actor }, share] of places.get(id) ?? []) {
-      if (group === '(idle)') continue;
+      if (group === '(idle)' || share === 0) continue;
       add(groups, group, us * share);
       if (group === 'XState' || group === 'machines') add(actors, actor, us * share);
     }

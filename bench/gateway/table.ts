@@ -4,7 +4,13 @@ import type { Closed, Open } from './loops.ts';
 import type { Idle, Starts } from './standing.ts';
 
 export interface Result {
-  readonly machine: { readonly cores: number; readonly model: string; readonly node: string };
+  readonly machine: {
+    readonly cores: number;
+    readonly model: string;
+    readonly node: string;
+    /** What ran was the built program, not the sources; the built one starts faster. */
+    readonly built: boolean;
+  };
   readonly quick: boolean;
   readonly tookMs: number;
   readonly starts: Starts;
@@ -19,7 +25,7 @@ const FLOORS = ['echo', 'skeleton', 'gateway', 'to echo', 'to skeleton'];
 
 export function render({ machine, quick, tookMs, starts, idle, closed, open }: Result): string[] {
   return [
-    `${machine.cores} cores (${machine.model}), Node ${machine.node}; ${Math.round(tookMs / 1_000)} s${quick ? ', quick' : ''}.`,
+    `${machine.cores} cores (${machine.model}), Node ${machine.node}, ${machine.built ? 'built' : 'from the sources'}; ${Math.round(tookMs / 1_000)} s${quick ? ', quick' : ''}.`,
     'echo: ws alone. skeleton: ws, the same frames, and the same two commits of a turn, without actors.',
     'Medians; a ratio says how many times slower or larger the gateway is, round by round. Compare the ratios.',
     '',
@@ -48,12 +54,13 @@ function closedRows({
   return [of('turns/s', 'perSecond', 'throughput'), of('CPU ms/turn', 'cpuMsEach', 'cpu')];
 }
 
-function openTitle({ rate, sustained, tried }: Open): string {
-  const failed = tried.filter((one) => !one.sustained).map((one) => `${one.rate}/s`);
-  const not = failed.length === 0 ? '' : `; it does not sustain ${failed.join(', ')}`;
-  return sustained
-    ? `${rate} turns/s offered${not}`
-    : `${rate} turns/s offered, and not even these are sustained`;
+function openTitle({ rate, sustained, failed, beyond }: Open): string {
+  const all = (rates: readonly number[]): string => rates.map((one) => `${one}/s`).join(', ');
+  return [
+    `${rate} turns/s offered${sustained ? '' : ', which it does not sustain: these are times in a queue'}`,
+    ...(failed.length > 0 ? [`not sustained: ${all(failed)}`] : []),
+    ...(beyond.length > 0 ? [`not offered, as a closed loop does not reach it: ${all(beyond)}`] : []),
+  ].join('; ');
 }
 
 function openRows({ accept, turn }: Open): string[][] {

@@ -23,7 +23,8 @@ const word = (most: number) =>
     .string()
     .min(1)
     .max(most)
-    .regex(/^\P{Cc}+$/u, { error: 'it has control characters' });
+    // A lone surrogate would become the same replacement sign for every sender, and two ids one.
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u, { error: 'it has control characters or half a character' });
 
 /** Senders have fields of their own beside ours. */
 const shape = z.looseObject({

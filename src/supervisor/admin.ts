@@ -9,6 +9,7 @@ export function admin(t: Turn, event: Admin): void {
     return;
   }
   if (event.type === 'start_child') return startChild(t, event);
+  if (event.type === 'change') return change(t, event);
   const child = t.state.children.get(event.id);
   if (!child) return refuse(t, event.ticket, 'not_found');
   switch (event.type) {
@@ -36,6 +37,25 @@ function startChild(t: Turn, event: Extract<Admin, { type: 'start_child' }>): vo
   child.ticket = event.ticket;
   t.state.children.set(child.id, child);
   start(t, child);
+}
+
+/**
+ * OTP's `code_change`: flags and specs hold for what happens from now on. A child that is new is not started, one that
+ * is no longer named is neither stopped nor forgotten; it stands behind the others.
+ */
+function change(t: Turn, event: Extract<Admin, { type: 'change' }>): void {
+  const { state } = t;
+  const old = new Map(state.children);
+  state.policy = event.policy;
+  state.children.clear();
+  for (const { id, policy } of event.children) {
+    const child = old.get(id) ?? newChild(id, policy);
+    child.policy = policy;
+    state.children.set(id, child);
+  }
+  for (const child of old.values()) if (!state.children.has(child.id)) state.children.set(child.id, child);
+  t.commands.push({ type: 'adopt', ticket: event.ticket });
+  t.commands.push({ type: 'reply', ticket: event.ticket, reply: { ok: true, incarnation: 0 } });
 }
 
 function terminate(t: Turn, child: Child, ticket: number): void {

@@ -173,6 +173,6 @@ const CHILD_RULES: readonly Rule<ChildSpec>[] = [
 ];
 
 function isBackoff(value: unknown): boolean {
-  const b = value as Partial<Backoff>;
+  const b = (value ?? {}) as Partial<Backoff>;
   return [b.minMs, b.maxMs, b.factor, b.jitter, b.resetAfterMs].every((n) => typeof n === 'number' && n >= 0);
 }

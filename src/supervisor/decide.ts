@@ -129,7 +129,7 @@ function exited(t: Turn, event: Extract<Event, { type: 'exited' }>): void {
   }
   child.clean = child.handed && diedYoung(t, child);
   const operation = t.state.operation;
-  if (operation && (operation.waiting.has(child.id) || operation.stop.some((g) => g.includes(child.id)))) {
+  if (operation && (operation.waiting.has(child.id) || operation.due.has(child.id))) {
     return exitedInSet(t, operation, child, event.reason);
   }
   if (child.after) return exitedOnRequest(t, child, child.after, event.reason);
@@ -146,10 +146,10 @@ function diedYoung(t: Turn, child: Child): boolean {
 
 /** Part of a set that is being stopped: its own reason stands, and nobody restarts it. */
 function exitedInSet(t: Turn, operation: Operation, child: Child, reason: ExitReason): void {
-  const wasTold = operation.waiting.delete(child.id);
   child.status = 'stopped';
-  if (wasTold) reportShutdown(t, child, reason);
-  else report(t, child, { type: 'child_terminated', reason, restart: child.policy.restart });
+  // Ended by itself before it was told: OTP hears of it when it comes to stop it.
+  if (!operation.waiting.delete(child.id)) return void operation.early.set(child.id, reason);
+  reportShutdown(t, child, reason);
   if (child.policy.restart === 'temporary') forget(t, child);
   if (operation.waiting.size === 0) proceed(t);
 }

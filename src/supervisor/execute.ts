@@ -48,7 +48,10 @@ function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[])
     case 'reply':
       shell.tickets.get(command.ticket)?.(command.reply);
       shell.tickets.delete(command.ticket);
+      shell.changes.delete(command.ticket);
       return;
+    case 'adopt':
+      return adopt(env, shell, command.ticket);
     case 'abort':
       stopEverything(env, shell);
       throw new CoppiceError(
@@ -91,7 +94,7 @@ function startChild(env: SupervisorEnv, shell: Shell, id: string, incarnation: n
       env.table.flush(entry);
       return { type: 'started', id, handed };
     }
-    shell.endedAtStart.add(ref.id);
+    shell.toldAlready.add(ref.id);
     if (snapshot.status === 'error') throw snapshot.error;
     if ((snapshot.output?.exit ?? 'normal') !== 'normal') throw endedAtStart(snapshot);
     abandon(env, entry, ref, scope, 'normal');
@@ -157,7 +160,7 @@ function stopChild(env: SupervisorEnv, shell: Shell, id: string, queue: Event[])
   if (!live || live.ending) return;
   const { shutdown, type } = shell.state.children.get(id)!.policy;
   if (shutdown === 'brutal' || !answersShutdown(live.ref, type)) {
-    shell.scope.stopChild(live.ref);
+    halt(env, shell, id, live);
     const reason = shutdown === 'brutal' ? 'killed' : 'shutdown';
     if (!close(env, shell, id, live, reason)) return;
     shell.live.delete(id);
@@ -176,6 +179,18 @@ function stopChild(env: SupervisorEnv, shell: Shell, id: string, queue: Event[])
     reason: shell.stopReason,
     deadlineMs: shutdown === 'infinity' ? 0 : shutdown,
   });
+}
+
+/**
+ * Stops the actor in this turn. What it throws meanwhile is reported here; XState also sends it to us, later, under
+ * an id that may by then be another life's (deleted and added again).
+ */
+export function halt(env: SupervisorEnv, shell: Shell, id: string, live: Live): void {
+  shell.scope.stopChild(live.ref);
+  const { status, error } = live.ref.getSnapshot() as StartSnapshot;
+  if (status !== 'error') return;
+  shell.toldAlready.add(live.ref.id);
+  report(env, shell, id, live.incarnation, { type: 'disposer_failed', error: normalizeError(error) });
 }
 
 /**
@@ -235,6 +250,14 @@ function arm(
   else shell.timers.set(id, env.clock.setTimeout(fire, delayMs));
 }
 
+function adopt(env: SupervisorEnv, shell: Shell, ticket: number): void {
+  shell.spec = shell.changes.get(ticket)!;
+  for (const child of shell.spec.children ?? []) {
+    shell.specs.set(child.id, child);
+    if (!shell.entries.has(child.id)) enter(env, shell, child);
+  }
+}
+
 function forget(env: SupervisorEnv, shell: Shell, id: string): void {
   const entry = shell.entries.get(id);
   if (entry) env.table.remove(entry);
@@ -250,7 +273,7 @@ export function stopEverything(env: SupervisorEnv, shell: Shell): void {
   cancelTimers(env, shell);
   for (const [id, live] of [...shell.live].reverse()) {
     env.clock.clearTimeout(live.overdue);
-    if (!live.ending) shell.scope.stopChild(live.ref);
+    if (!live.ending) halt(env, shell, id, live);
     reap(live.ref);
     void live.scope.close('killed');
     const entry = shell.entries.get(id);

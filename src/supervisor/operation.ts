@@ -2,8 +2,8 @@
 import type { NormalError } from '../errors.ts';
 import type { Child, ExitReason, Operation, Refusal, Reply, ReportBody, Turn } from './state.ts';
 
-export function begin(t: Turn, operation: Operation): void {
-  t.state.operation = operation;
+export function begin(t: Turn, plan: Omit<Operation, 'due' | 'early'>): void {
+  t.state.operation = { ...plan, due: new Set(plan.stop.flat()), early: new Map() };
   proceed(t);
 }
 
@@ -26,8 +26,11 @@ export function proceed(t: Turn): void {
 export const oneByOne = (ids: readonly string[]): string[][] => ids.map((id) => [id]);
 
 function stopMember(t: Turn, operation: Operation, id: string): void {
+  operation.due.delete(id);
   const child = t.state.children.get(id);
   if (!child) return;
+  const early = operation.early.get(id);
+  if (early) reportShutdown(t, child, early);
   if (child.status === 'running') {
     stop(t, child);
     operation.waiting.add(id);
@@ -114,11 +117,13 @@ export function report(t: Turn, child: Child, body: ReportBody): void {
 }
 
 export function reportShutdown(t: Turn, child: Child, reason: ExitReason): void {
-  // OTP: a permanent child has no normal end, not even when it is told to stop.
+  const { restart, shutdown } = child.policy;
+  const gentle = reason === 'shutdown' || reason === 'normal';
+  // OTP: a permanent child has no normal end, not even when it is being stopped.
   const asTold =
-    reason === 'shutdown' ||
-    (reason === 'normal' && child.policy.restart !== 'permanent') ||
-    (reason === 'killed' && (child.policy.shutdown === 'brutal' || child.kill));
+    reason === (shutdown === 'brutal' ? 'killed' : 'shutdown') ||
+    (gentle && restart !== 'permanent') ||
+    (reason === 'killed' && child.kill);
   child.kill = undefined;
   if (!asTold) report(t, child, { type: 'shutdown_error', reason });
 }

@@ -21,7 +21,9 @@ export interface OwnedScope extends Scope {
 }
 
 export function createScope(onError: (error: unknown) => void): OwnedScope {
-  const controller = new AbortController();
+  // Made when somebody asks: an abort costs a tenth of a whole start and stop, and most children never listen.
+  let controller: AbortController | undefined;
+  let why: unknown;
   const disposers = new Set<Disposer>();
   let closed = false;
   const run = (dispose: Disposer): Promise<void> | undefined => {
@@ -34,7 +36,13 @@ export function createScope(onError: (error: unknown) => void): OwnedScope {
     }
   };
   return {
-    signal: controller.signal,
+    get signal() {
+      if (!controller) {
+        controller = new AbortController();
+        if (closed) controller.abort(why);
+      }
+      return controller.signal;
+    },
     get closed() {
       return closed;
     },
@@ -51,7 +59,8 @@ export function createScope(onError: (error: unknown) => void): OwnedScope {
     close(reason) {
       if (closed) return undefined;
       closed = true;
-      controller.abort(reason);
+      why = reason;
+      controller?.abort(reason);
       const pending = [...disposers]
         .reverse()
         .map(run)

@@ -50,7 +50,9 @@ export type SupervisorEvent =
 /** `decide`'s admin events, with the whole spec instead of its policy and without tickets. */
 export type AdminCommand =
   | { readonly type: 'start_child'; readonly spec: ChildSpec }
-  | { readonly type: Exclude<Admin['type'], 'start_child' | 'kill'>; readonly id: string }
+  /** Not for a supervisor's own restart: that starts from what it was made from. */
+  | { readonly type: 'change'; readonly spec: SupervisorSpec }
+  | { readonly type: Exclude<Admin['type'], 'start_child' | 'kill' | 'change'>; readonly id: string }
   | { readonly type: 'kill'; readonly id: string; readonly counted: boolean; readonly by: string };
 
 export type SupervisorSnapshot = Snapshot<{ exit: ExitReason; error?: NormalError }> & {
@@ -72,7 +74,9 @@ export interface Shell {
   readonly self: AnyActorRef;
   readonly scope: AnyActorScope;
   readonly input: SupervisorInput;
-  readonly spec: SupervisorSpec;
+  spec: SupervisorSpec;
+  /** Changes that wait for an operation to finish, by ticket. */
+  readonly changes: Map<number, SupervisorSpec>;
   readonly state: State;
   readonly specs: Map<string, ChildSpec>;
   readonly live: Map<string, Live>;
@@ -80,8 +84,8 @@ export interface Shell {
   readonly timers: Map<string, TimerHandle>;
   /** What lives left for their successors. */
   readonly facts: Map<string, unknown>;
-  /** Actor ids whose end at their start is known already; XState still tells the parent of it. */
-  readonly endedAtStart: Set<string>;
+  /** Actor ids whose end was seen as it happened (at their start, or while being stopped); XState still tells of it. */
+  readonly toldAlready: Set<string>;
   readonly tickets: Map<number, (reply: Reply) => void>;
   nextTicket: number;
   stopReason: string;
@@ -106,6 +110,7 @@ export function openShell(
     scope,
     input,
     spec,
+    changes: new Map(),
     state: createState(
       policyOf(spec),
       children.map((c) => ({ id: c.id, policy: childPolicy(c) })),
@@ -115,21 +120,26 @@ export function openShell(
     entries: new Map(),
     timers: new Map(),
     facts: new Map(),
-    endedAtStart: new Set(),
+    toldAlready: new Set(),
     tickets: new Map(),
     nextTicket: 1,
     stopReason: 'shutdown',
     ended: undefined,
   };
-  dropStale(env, shell);
-  for (const child of children) enter(env, shell, child);
+  enterAll(env, shell, children);
   return shell;
 }
 
-/** Rows of children that an earlier incarnation was given at run time: they are gone with it. */
-function dropStale(env: SupervisorEnv, { input, specs }: Shell): void {
-  for (const row of [...(env.table.entry(input.path)?.children.values() ?? [])])
-    if (!row.rules || !specs.has(row.rules.key)) env.table.remove(row);
+/** What an earlier incarnation was given at run time is gone with it; the rest is listed in start order again. */
+function enterAll(env: SupervisorEnv, shell: Shell, children: readonly ChildSpec[]): void {
+  const left = new Map(env.table.entry(shell.input.path)?.children);
+  for (const row of left.values()) if (!row.rules || !shell.specs.has(row.rules.key)) env.table.remove(row);
+  for (const child of children) {
+    const entry = enter(env, shell, child);
+    if (!left.has(entry.id)) continue;
+    entry.parent?.children.delete(entry.id);
+    entry.parent?.children.set(entry.id, entry);
+  }
 }
 
 export const childPath = (shell: Shell, id: string): string => `${shell.input.path}/${encodeSegment(id)}`;
@@ -137,9 +147,6 @@ export const childPath = (shell: Shell, id: string): string => `${shell.input.pa
 export function enter(env: SupervisorEnv, shell: Shell, spec: ChildSpec): Entry {
   const entry = env.table.enter(childPath(shell, spec.id), kindOf(spec));
   entry.rules = { children: shell.state.children, key: spec.id };
-  // Listed in start order, also where an earlier incarnation left the row.
-  entry.parent?.children.delete(entry.id);
-  entry.parent?.children.set(entry.id, entry);
   shell.entries.set(spec.id, entry);
   return entry;
 }
@@ -176,7 +183,7 @@ export function childPolicy(spec: ChildSpec): ChildPolicy {
   };
 }
 
-function policyOf(spec: SupervisorSpec): State['policy'] {
+export function policyOf(spec: SupervisorSpec): State['policy'] {
   return {
     strategy: spec.strategy,
     intensity: spec.intensity,

@@ -20,7 +20,7 @@ export type After =
 
 export interface Child {
   readonly id: string;
-  readonly policy: ChildPolicy;
+  policy: ChildPolicy;
   status: ChildStatus;
   incarnation: number;
   /** Restarts of this child so far; shown in the tree. */
@@ -50,6 +50,10 @@ export interface Operation {
   /** Groups one after the other, the members of a group in parallel. */
   stop: string[][];
   readonly waiting: Set<string>;
+  /** Who is in `stop` still. */
+  readonly due: Set<string>;
+  /** Who of them ended by itself; said when its turn comes, as OTP does. */
+  readonly early: Map<string, ExitReason>;
   start: string[];
   readonly then:
     | { readonly kind: 'nothing' }
@@ -70,7 +74,7 @@ export interface Policy {
 }
 
 export interface State {
-  readonly policy: Policy;
+  policy: Policy;
   phase: 'new' | 'running' | 'stopping' | 'ended';
   /** In start order. */
   readonly children: Map<string, Child>;
@@ -120,6 +124,13 @@ export type Admin =
       readonly counted: boolean;
       readonly by: string;
       readonly ticket: number;
+    }
+  /** New flags and specs, checked already. */
+  | {
+      readonly type: 'change';
+      readonly policy: Policy;
+      readonly children: readonly { readonly id: string; readonly policy: ChildPolicy }[];
+      readonly ticket: number;
     };
 
 export type Refusal =
@@ -132,6 +143,7 @@ export type Refusal =
   | 'max_children'
   | 'stopping'
   | 'start_failed'
+  | 'spec_invalid'
   | 'not_parked';
 export type Reply =
   | {
@@ -168,6 +180,8 @@ export type Command =
   | { readonly type: 'stop'; readonly id: string }
   | { readonly type: 'kill'; readonly id: string; readonly by: string }
   | { readonly type: 'arm'; readonly id: string; readonly token: number; readonly delayMs: number }
+  /** The specs of this request are the ones that hold from now on. */
+  | { readonly type: 'adopt'; readonly ticket: number }
   /** The spec is gone. */
   | { readonly type: 'forget'; readonly id: string }
   | { readonly type: 'report'; readonly id: string; readonly incarnation: number; readonly body: ReportBody }
@@ -195,6 +209,8 @@ export const cloneState = (state: State): State => ({
     ...state.operation,
     stop: state.operation.stop.map((g) => [...g]),
     waiting: new Set(state.operation.waiting),
+    due: new Set(state.operation.due),
+    early: new Map(state.operation.early),
     start: [...state.operation.start],
   },
   later: [...state.later],

@@ -6,10 +6,11 @@
 import type { EventObject } from 'xstate';
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
 import { checkChildSpec, checkSpec, type SupervisorSpec } from './child-spec.ts';
-import { close, feed, stopEverything } from './execute.ts';
+import { close, feed, halt, stopEverything } from './execute.ts';
 import {
   childPolicy,
   openShell,
+  policyOf,
   supervisors,
   type AdminCommand,
   type Live,
@@ -93,8 +94,7 @@ function childEnded(env: SupervisorEnv, shell: Shell, event: EventObject): void 
     output?: { exit?: unknown; error?: NormalError };
     error?: unknown;
   };
-  // A start that failed was reported as such; its late event is no news.
-  if (shell.endedAtStart.delete(actorId)) return;
+  if (shell.toldAlready.delete(actorId)) return;
   const cut = actorId.lastIndexOf('#');
   const id = actorId.slice(0, cut);
   const incarnation = Number(actorId.slice(cut + 1));
@@ -141,7 +141,7 @@ function closed(env: SupervisorEnv, shell: Shell, id: string, incarnation: numbe
 function overdue(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): void {
   const live = shell.live.get(id);
   if (!live || live.ending || live.incarnation !== incarnation) return;
-  shell.scope.stopChild(live.ref);
+  halt(env, shell, id, live);
   exit(env, shell, id, live, 'timeout', undefined);
 }
 
@@ -152,24 +152,41 @@ function administer(
   reply: (reply: Reply) => void,
 ): void {
   if (shell.tickets.size >= ADMIN_QUEUE) return reply({ ok: false, reason: 'stopping' });
+  const fault = commandFault(shell, command);
+  if (fault) return reply(fault);
   const ticket = shell.nextTicket++;
   shell.tickets.set(ticket, reply);
+  if (command.type === 'change') return change(env, shell, command.spec, ticket);
   if (command.type !== 'start_child') return feed(env, shell, { ...command, ticket });
   const { spec } = command;
-  const fault = checkChildSpec(spec, shell.state.policy.autoShutdown);
-  if (fault) {
-    shell.tickets.delete(ticket);
-    return reply({
-      ok: false,
-      reason: 'start_failed',
-      error: normalizeError(new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) })),
-    });
-  }
   // An id that is present keeps its own spec: the request is only answered.
   if (!shell.state.children.has(spec.id)) shell.specs.set(spec.id, spec);
   feed(env, shell, { type: 'start_child', id: spec.id, policy: childPolicy(spec), ticket });
   if (!shell.state.children.has(spec.id) && !shell.state.later.some((e) => 'id' in e && e.id === spec.id))
     shell.specs.delete(spec.id);
+}
+
+/** What is wrong with the specs that a request brings. */
+function commandFault(shell: Shell, command: AdminCommand): Reply | undefined {
+  if (command.type !== 'start_child' && command.type !== 'change') return undefined;
+  const starts = command.type === 'start_child';
+  const fault = starts
+    ? checkChildSpec(command.spec, shell.state.policy.autoShutdown)
+    : (checkSpec(command.spec) ?? templateFault(shell, command.spec));
+  if (!fault) return undefined;
+  const error = new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
+  return { ok: false, reason: starts ? 'start_failed' : 'spec_invalid', error: normalizeError(error) };
+}
+
+const templateFault = ({ spec }: Shell, { dynamic }: SupervisorSpec) =>
+  (spec.dynamic ?? false) === (dynamic ?? false)
+    ? undefined
+    : { field: 'dynamic', value: dynamic, expected: 'what it was: it decides what finished children leave' };
+
+function change(env: SupervisorEnv, shell: Shell, spec: SupervisorSpec, ticket: number): void {
+  const children = (spec.children ?? []).map((child) => ({ id: child.id, policy: childPolicy(child) }));
+  shell.changes.set(ticket, spec);
+  feed(env, shell, { type: 'change', policy: policyOf(spec), children, ticket });
 }
 
 function showValue(value: unknown): string {

@@ -213,6 +213,7 @@ export function createTable(env: TableEnv): Table {
       for (const event of unstash(entry)) tell(entry.path, event);
     },
     sweep() {
+      if (stashes.size === 0) return;
       for (const entry of [...stashes.keys()]) {
         if (entry.ref || isComing(entry)) continue;
         for (const event of unstash(entry)) env.deadLetter(entry.path, event);

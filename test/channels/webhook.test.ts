@@ -149,6 +149,8 @@ describe('a webhook channel refuses', () => {
     ['{"text":"  "}', /neither text nor message/],
     ['{"text":5}', /text:/],
     ['{"text":"a","target":"a\\u0000b"}', /target: it has control characters/],
+    ['{"text":"a","id":"\\ud800"}', /id: .*half a character/],
+    ['{"text":"a","sessionKey":"\\udfff"}', /sessionKey: .*half a character/],
     ['{"text":"a","id":""}', /id:/],
     ['{"text":"a","deliveryId":"r/build"}', /reply of a gateway/],
   ])('%s', async (text, reason) => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasErlang, INSTALL, startOtp, type Otp } from './differential/otp.ts';
 import { runOurs } from './differential/ours.ts';

@@ -32,7 +32,7 @@ export function createStage() {
 
   const puppet = (id: string, { onStop = 'shutdown', stopMs = 0 }: Manners = {}): AnyActorLogic =>
     setup({
-      types: { context: {} as { exit: string }, events: {} as { type: string } },
+      types: { context: {} as { exit: string; told?: string }, events: {} as { type: string } },
       actors: { resource },
       actions: {
         began: () => begin(id),
@@ -41,7 +41,7 @@ export function createStage() {
         },
         asked: () => void lab.log.push(`ask ${id}`),
         stopped: () => void lab.log.push(`stop ${id}`),
-        exitAs: assign((_, { exit }: { exit: string }) => ({ exit })),
+        exitAs: assign((_, exit: { exit: string; told?: string }) => exit),
       },
       guards: { ignored: () => ignores.has(id) },
     }).createMachine({
@@ -56,7 +56,10 @@ export function createStage() {
             die: { actions: 'die' },
             stop: 'over',
             leave: { target: 'over', actions: { type: 'exitAs', params: { exit: 'shutdown' } } },
-            explain: { target: 'over', actions: { type: 'exitAs', params: { exit: 'shutdown' } } },
+            explain: {
+              target: 'over',
+              actions: { type: 'exitAs', params: { exit: 'shutdown', told: 'upgrade' } },
+            },
             fail: { target: 'over', actions: { type: 'exitAs', params: { exit: 'error' } } },
             'supervisor.shutdown':
               onStop === 'hang'
@@ -73,9 +76,9 @@ export function createStage() {
         over: { type: 'final' },
         down: { type: 'final', entry: 'stopped' },
       },
-      output: ({ context, event }) => ({
-        exit: context.exit,
-        ...(event.type === 'explain' ? { error: { name: 'Told', message: 'upgrade' } } : {}),
+      output: ({ context: { exit, told } }) => ({
+        exit,
+        ...(told ? { error: { name: 'Told', message: told } } : {}),
       }),
     }) as AnyActorLogic;
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type Io } from '../io.ts';
+import type { Io } from '../io.ts';
 import { ownEnvironment } from '../own-gateway.ts';
 
 /** A process of a measurement: it says one line when it is ready, and ends with its standard input. */
@@ -37,7 +37,13 @@ async function firstLine(child: ChildProcess, ended: Promise<unknown>): Promise<
 
 /** In that process: says the line, and resolves when it is to end. */
 export async function bePart(io: Io, line: string): Promise<void> {
+  outliveCtrlC();
   io.stdout.write(`${line}\n`);
   io.stdin!.resume();
   await once(io.stdin!, 'end');
+}
+
+/** Ctrl-C reaches every process of a terminal; a part is ended by whoever started it, in order. */
+export function outliveCtrlC(): void {
+  process.on('SIGINT', () => {});
 }

@@ -12,7 +12,7 @@ import {
   type TreeNode,
 } from '../../../src/supervisor/index.ts';
 import { createSimulatedClock } from '../../../src/testing/clock.ts';
-import type { Answer, Node, Op, Script, Sup } from './script.ts';
+import type { Answer, Leaf, Node, Op, Script, Sup } from './script.ts';
 import type { Trace } from './trace.ts';
 
 /** As OTP's script has it: longer than any run, so that no exit comes near the edge. */
@@ -20,16 +20,28 @@ const PERIOD_MS = 3_600_000;
 /** More than any shutdown deadline of a script, less than the period divided by its steps. */
 const QUIESCE_MS = 10_000;
 
+interface WorkerInput {
+  readonly path: string;
+  /** What it does to a sibling before it stops. */
+  take(): void;
+}
+
 const worker = (answer: Answer): AnyActorLogic =>
   setup({
-    types: { input: {} as { path: string }, events: {} as { type: string } },
+    types: {
+      input: {} as WorkerInput,
+      context: {} as WorkerInput,
+      events: {} as { type: string },
+    },
     actions: {
       crash: () => {
         throw new Error('told to crash');
       },
       hang: () => {},
+      take: ({ context }) => context.take(),
     },
   }).createMachine({
+    context: ({ input }) => input,
     initial: 'up',
     states: {
       up: {
@@ -37,7 +49,8 @@ const worker = (answer: Answer): AnyActorLogic =>
           'finish.normal': 'normal',
           'finish.shutdown': 'shutdown',
           'finish.error': { actions: 'crash' },
-          'supervisor.shutdown': answer === 'hang' ? { actions: 'hang' } : answer,
+          'supervisor.shutdown':
+            answer === 'hang' ? { actions: 'hang' } : { target: answer, actions: 'take' },
         },
       },
       normal: { type: 'final', output: { exit: 'normal' } },
@@ -64,7 +77,11 @@ export async function runOurs({ failures, tree, ops }: Script): Promise<Trace> {
     report: (report) => events.push(reportLine(report)),
   });
 
-  const input = ({ path, incarnation, scope }: StartContext): unknown => {
+  const take = (path: string, { id, reason }: NonNullable<Leaf['takes']>): void =>
+    void supervision.registry.tell(`${path.slice(0, path.lastIndexOf('/'))}/${id}`, {
+      type: `finish.${reason}`,
+    });
+  const input = (node: Node, { path, incarnation, scope }: StartContext): unknown => {
     const attempt = (attempts.get(path) ?? 0) + 1;
     attempts.set(path, attempt);
     if (failures.some((f) => f.path === path && attempt >= f.from && attempt < f.from + f.times)) {
@@ -76,11 +93,12 @@ export async function runOurs({ failures, tree, ops }: Script): Promise<Trace> {
       const { reason } = scope.signal;
       events.push(`end ${path} ${typeof reason === 'string' ? reason : 'failed'}`);
     });
-    return { path, incarnation };
+    const takes = node.kind === 'leaf' ? node.takes : undefined;
+    return { path, incarnation, take: () => takes && take(path, takes) };
   };
   const childSpec = (node: Node): ChildSpec => ({
     id: node.id,
-    input,
+    input: (start) => input(node, start),
     restart: node.restart,
     shutdown: node.shutdown,
     significant: node.significant,
@@ -124,9 +142,7 @@ export async function runOurs({ failures, tree, ops }: Script): Promise<Trace> {
   const admin = (path: string, command: AdminCommand): (() => string) => {
     if (supervision.registry.incarnation(path) === undefined) return () => 'noproc';
     let reply: Reply | undefined;
-    void supervision.admin(path, command).then((answer) => {
-      reply = answer;
-    });
+    void supervision.admin(path, command).then((answer) => (reply = answer));
     return () => (reply === undefined ? 'no answer' : reply.ok ? 'ok' : reply.reason);
   };
   const act = (op: Op): string | (() => string) => {

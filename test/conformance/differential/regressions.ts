@@ -40,7 +40,9 @@ export const REGRESSIONS: readonly (readonly [string, Script])[] = [
       tree: sup('root', {
         intensity: 1,
         children: [
-          sup('c3', { children: [leaf('c3', { restart: 'temporary', shutdown: 'brutal', answer: 'error' })] }),
+          sup('c3', {
+            children: [leaf('c3', { restart: 'temporary', shutdown: 'brutal', answer: 'error' })],
+          }),
           sup('c0', { children: [leaf('c3')] }),
         ],
       }),
@@ -68,6 +70,37 @@ export const REGRESSIONS: readonly (readonly [string, Script])[] = [
         ],
       }),
       ops: [{ kind: 'exit', path: 'root/c3/c0', reason: 'error' }, { kind: 'stop' }],
+    },
+  ],
+  [
+    'whoever ends by itself while the others are being stopped is heard of in its turn, and a normal end is no news',
+    {
+      failures: [],
+      tree: sup('root', {
+        strategy: 'one_for_all',
+        intensity: 1,
+        children: [
+          leaf('c3', { restart: 'transient' }),
+          leaf('c0'),
+          leaf('c5', { takes: { id: 'c0', reason: 'error' } }),
+          leaf('c1', { takes: { id: 'c3', reason: 'normal' } }),
+        ],
+      }),
+      ops: [{ kind: 'exit', path: 'root/c5', reason: 'error' }, { kind: 'stop' }],
+    },
+  ],
+  [
+    'a permanent worker to be killed that ends with shutdown before its turn is a shutdown error',
+    {
+      failures: [],
+      tree: sup('root', {
+        strategy: 'one_for_all',
+        children: [
+          leaf('c3', { shutdown: 'brutal' }),
+          leaf('c0', { takes: { id: 'c3', reason: 'shutdown' } }),
+        ],
+      }),
+      ops: [{ kind: 'stop' }],
     },
   ],
 ];

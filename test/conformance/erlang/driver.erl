@@ -140,17 +140,20 @@ start_leaf(Path, {leaf, _, _, _, _, Answer}) ->
                 process_flag(trap_exit, true),
                 up(Path),
                 Parent ! {ready, self()},
-                leaf(Parent, Answer)
+                leaf(Path, Parent, Answer)
             end),
             receive {ready, Pid} -> {ok, Pid} end
     end.
 
-leaf(Parent, Answer) ->
+leaf(Path, Parent, Answer) ->
     receive
         {finish, Reason} -> exit(Reason);
-        {'EXIT', Parent, _} when Answer =:= hang -> leaf(Parent, Answer);
+        {'EXIT', Parent, _} when Answer =:= hang -> leaf(Path, Parent, Answer);
+        {'EXIT', Parent, _} when is_tuple(Answer) -> take(Path, Answer), exit(shutdown);
         {'EXIT', Parent, _} -> exit(Answer)
     end.
+
+take(Path, {takes, Id, Reason}) -> op({exit, lists:droplast(Path) ++ [Id], Reason}, self()).
 
 start_sup(Path, Spec) ->
     case attempt(Path, sup) of
