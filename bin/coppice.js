@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript that Node 20 can parse: it must live long enough to say what is needed.
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 
 if (Number(process.versions.node.split('.')[0]) < 24) {
   process.stderr.write(
@@ -9,6 +10,9 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   );
   process.exit(1);
 }
+
+// A start compiles some hundred files; from the second one on they come compiled from Node's own cache.
+module.enableCompileCache?.();
 
 const built = new URL('../dist/cli/main.js', import.meta.url);
 const source = new URL('../src/cli/main.ts', import.meta.url);
