@@ -7,8 +7,8 @@ import { describeMachine, listMachines } from './gateway-machines.ts';
 import { modelRows } from './gateway-models.ts';
 import { explain, grade, whyNotReady, type Evidence } from './health/index.ts';
 import { WEBSOCKET_CHANNEL } from './server/index.ts';
-import type { Accepted, GatewayPort, HealthView, Offer, RestartView } from './server/port.ts';
-import type { Attachment } from './store/contract.ts';
+import type { Accepted, GatewayPort, HealthView, Offer, RestartView, TurnOptions } from './server/port.ts';
+import type { Attachment, FileContent } from './store/contract.ts';
 import type { Supervision, TimerHandle, TreeNode } from './supervisor/index.ts';
 import type { Bus } from './bus/index.ts';
 import type { Deps } from './actors/deps.ts';
@@ -170,10 +170,23 @@ async function offerFiles(
 ): Promise<Accepted> {
   const { files, release } = await attachments.take(sent);
   try {
-    return await door.offer({ ...offer, options: { ...offer.options, attachments: files } });
+    return await door.offer({ ...offer, options: withFiles(offer.options, files) });
   } finally {
     release();
   }
+}
+
+/** The files take the places that the conversation, if there is one, keeps for them. */
+function withFiles(options: Offer['options'], files: readonly FileContent[]): Offer['options'] {
+  const { said } = options as TurnOptions;
+  const left = [...files];
+  const filled = said?.map(({ role, content }) => ({
+    role,
+    content: content.map((part) =>
+      part.type === 'file' && part.sha256 === '' ? (left.shift() ?? part) : part,
+    ),
+  }));
+  return { ...options, attachments: files, ...(filled ? { said: filled } : {}) };
 }
 
 function evidenceOf(deps: PortDeps): Evidence {

@@ -327,6 +327,40 @@ describe('with a configured model server', () => {
     expect(models.requests.at(-1)!.body.tools).toHaveLength(1);
   });
 
+  test('images and files reach it in the messages where they stood, also with earlier ones', async () => {
+    const openai = clientOf(gateway);
+    const png =
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+    const text = Buffer.from('the plan').toString('base64');
+    const content: OpenAI.ChatCompletionContentPart[] = [
+      { type: 'text', text: 'What is this?' },
+      { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } },
+      { type: 'file', file: { filename: 'plan.txt', file_data: `data:text/plain;base64,${text}` } },
+    ];
+    const messages: Message[] = [
+      user('before'),
+      { role: 'assistant', content: 'yes' },
+      { role: 'user', content },
+    ];
+    await openai.chat.completions.create({ model: 'local/normal', messages });
+    const heard = JSON.stringify(models.requests.at(-1)!.body.messages.at(-1).content);
+    expect(heard.indexOf('What is this?')).toBeGreaterThan(-1);
+    expect(heard.indexOf(png)).toBeGreaterThan(heard.indexOf('What is this?'));
+    expect(heard.indexOf('the plan')).toBeGreaterThan(heard.indexOf(png));
+    // In a session that remembers, the file stands in the transcript and is there for the next turn.
+    const headers = { 'x-coppice-session': 'with-pictures' };
+    await openai.chat.completions.create({ model: 'local/normal', messages }, { headers });
+    const wire = await gateway.wire();
+    const { messages: kept } = await wire.ask('chat.history', { sessionKey: 'with-pictures' });
+    expect(kept[0].content.map(({ type }: { type: string }) => type)).toEqual(['text', 'file', 'file']);
+    const bad = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } } as const;
+    const refused = openai.chat.completions.create({
+      model: 'coppice',
+      messages: [{ role: 'user', content: [bad] }],
+    });
+    await expect(refused).rejects.toMatchObject({ status: 400, code: 'invalid_value' });
+  });
+
   test('a model that fails is a 502 without its secrets, and is not asked again by the client', async () => {
     const before = models.requests.length;
     models.next('status?code=401&message=no+such+key+sk-e2e-0123456789');

@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
 import { CoppiceError } from '../../errors.ts';
-import type { RunRow } from '../../store/contract.ts';
+import type { Attachment, RunRow } from '../../store/contract.ts';
 import type { ServerContext } from '../context.ts';
 import type { Offer } from '../port.ts';
 import { answerOf, completionOf, createChunks, type AnswerHead } from './answer.ts';
@@ -28,6 +28,7 @@ interface Completion {
   readonly c: Request;
   readonly request: CompletionRequest;
   readonly offer: Offer;
+  readonly attachments: readonly Attachment[];
   /** The caller named the run, so the caller may come back for it. */
   readonly keyed: boolean;
   readonly left: AbortSignal;
@@ -68,8 +69,8 @@ export async function complete(deps: CompletionDeps, c: Request, enter: Enter): 
     c.header('x-request-id', runId);
     const traceparent = c.req.header('traceparent');
     const headers = { session: c.req.header('x-coppice-session'), traceparent };
-    const offer = orderOf(deps.port, request, headers, runId);
-    const completion = { c, request, offer, keyed: key !== undefined, left: leftOf(c) };
+    const { offer, attachments } = orderOf(deps.port, request, headers, runId);
+    const completion = { c, request, offer, attachments, keyed: key !== undefined, left: leftOf(c) };
     return await (request.stream ? stream(deps, completion) : whole(deps, completion));
   } finally {
     leave();
@@ -107,9 +108,9 @@ async function whole(deps: CompletionDeps, completion: Completion): Promise<Resp
 /** The offer is committed, or was before, when this resolves. */
 async function begin(
   deps: CompletionDeps,
-  { request, offer, left }: Completion,
+  { request, offer, attachments, left }: Completion,
 ): Promise<{ readonly head: AnswerHead; readonly settled: Promise<RunRow> }> {
-  const accepted = await deps.port.offer(offer);
+  const accepted = await deps.port.offer(offer, attachments);
   const known = accepted.kind === 'known' ? accepted.run : undefined;
   const { runId } = accepted;
   const sessionKey = known?.sessionKey ?? offer.sessionKey;

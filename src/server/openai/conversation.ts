@@ -1,26 +1,38 @@
 /** The messages of a request as a turn hears them, and which of them are new to a session that has a memory. */
 import { CoppiceError } from '../../errors.ts';
-import type { Content } from '../../store/contract.ts';
+import type { Attachment, Content } from '../../store/contract.ts';
 import type { SaidMessage } from '../port.ts';
 import { parseJson } from '../protocol/json.ts';
 import { shown } from '../request-guard.ts';
+import { attachmentOf, notYetStored, type FilePart } from './files.ts';
 import { pathOf, type MessageContent, type RequestMessage } from './request.ts';
 
-/** Throws COMPLETION_UNSUPPORTED for content that is no text, COMPLETION_INVALID for calls and results that do not meet. */
-export function readConversation(messages: readonly RequestMessage[]): SaidMessage[] {
+export interface Conversation {
+  readonly said: SaidMessage[];
+  /** What stands behind each file of it. */
+  readonly files: ReadonlyMap<Content, Attachment>;
+}
+
+/** Throws COMPLETION_UNSUPPORTED for content nobody can hear, COMPLETION_INVALID for calls and results that do not meet. */
+export function readConversation(messages: readonly RequestMessage[]): Conversation {
   checkCalls(messages);
   const names = namesOfCalls(messages);
+  const files = new Map<Content, Attachment>();
   const said: SaidMessage[] = [];
   for (const [at, message] of messages.entries()) {
-    const next = readMessage(message, at, names);
+    const next = readMessage(message, at, names, files);
     const last = said.at(-1);
     // One tool message answers all the calls in front of it.
     if (last?.role === 'tool' && next.role === 'tool')
       said[said.length - 1] = { role: 'tool', content: [...last.content, ...next.content] };
     else if (next.content.length > 0) said.push(next);
   }
-  return said;
+  return { said, files };
 }
+
+/** The attachments of these messages, in the order in which they stand there. */
+export const attachmentsOf = (said: readonly SaidMessage[], { files }: Conversation): Attachment[] =>
+  said.flatMap(({ content }) => content.flatMap((part) => files.get(part) ?? []));
 
 /** What a session that remembers the rest has not heard yet: the last user message, or the results of the last calls. */
 export function newestOf(said: readonly SaidMessage[]): SaidMessage[] {
@@ -43,9 +55,15 @@ export const lastWords = (said: readonly SaidMessage[]): string =>
 const plainText = (content: readonly Content[]): string =>
   content.map((part) => (part.type === 'text' ? part.text : '')).join('');
 
-function readMessage(message: RequestMessage, at: number, names: ReadonlyMap<string, string>): SaidMessage {
+function readMessage(
+  message: RequestMessage,
+  at: number,
+  names: ReadonlyMap<string, string>,
+  files: Map<Content, Attachment>,
+): SaidMessage {
   const where = ['messages', at, 'content'];
   if (message.role === 'tool') return { role: 'tool', content: [resultOf(message, where, names)] };
+  if (message.role === 'user') return { role: 'user', content: userContent(message.content, where, files) };
   const text = textOf(message.content ?? '', where);
   const words: Content[] = text === '' && message.role === 'assistant' ? [] : [{ type: 'text', text }];
   if (message.role !== 'assistant')
@@ -76,14 +94,38 @@ function resultOf(
   return { type: 'tool-result', toolCallId, toolName: names.get(toolCallId) ?? '', output };
 }
 
-function textOf(content: MessageContent, where: readonly PropertyKey[]): string {
+/** Words and files in the order of the message; words that follow each other are one part. */
+function userContent(
+  content: MessageContent,
+  where: readonly PropertyKey[],
+  files: Map<Content, Attachment>,
+): Content[] {
+  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  const parts: Content[] = [];
+  for (const [index, part] of content.entries()) {
+    const attachment = attachmentOf(part as FilePart, [...where, index]);
+    const last = parts.at(-1);
+    if (attachment) {
+      const file = notYetStored();
+      files.set(file, attachment);
+      parts.push(file);
+    } else {
+      const text = textOf([part], where, index);
+      if (last?.type === 'text') parts[parts.length - 1] = { type: 'text', text: last.text + text };
+      else parts.push({ type: 'text', text });
+    }
+  }
+  return parts;
+}
+
+function textOf(content: MessageContent, where: readonly PropertyKey[], from = 0): string {
   if (typeof content === 'string') return content;
   return content
     .map((part, index) => {
       const text = part.type === 'refusal' ? part['refusal'] : part['text'];
       if ((part.type === 'text' || part.type === 'refusal') && typeof text === 'string') return text;
-      const param = pathOf([...where, index]);
-      const reason = `a part of the type "${shown(part.type).slice(0, 64)}" is not taken; send text`;
+      const param = pathOf([...where, from + index]);
+      const reason = `a part of the type "${shown(part.type).slice(0, 64)}" is not taken here; send text, or in a user message image_url or file as a data URL`;
       throw new CoppiceError('COMPLETION_UNSUPPORTED', { param, reason });
     })
     .join('');

@@ -2,9 +2,10 @@
 import { CoppiceError } from '../../errors.ts';
 import { parseTraceparent } from '../../bus/index.ts';
 import type { ModelSettings, ModelTool } from '../../models/contract.ts';
+import type { Attachment } from '../../store/contract.ts';
 import type { GatewayPort, Offer, SaidMessage, TurnOptions } from '../port.ts';
 import { given, resolveSession } from '../protocol/methods/fields.ts';
-import { instructionsOf, lastWords, newestOf, readConversation } from './conversation.ts';
+import { attachmentsOf, instructionsOf, lastWords, newestOf, readConversation } from './conversation.ts';
 import { modelOptions } from './models.ts';
 import type { CompletionRequest } from './request.ts';
 
@@ -31,14 +32,21 @@ export function runIdOf(port: GatewayPort, key: string | undefined): string {
   return `${RUN_PREFIX}${key}`;
 }
 
+export interface Order {
+  readonly offer: Offer;
+  /** Of the words that are offered, in their order. */
+  readonly attachments: readonly Attachment[];
+}
+
 /** Throws MODEL_UNKNOWN, COMPLETION_INVALID, COMPLETION_UNSUPPORTED. */
 export function orderOf(
   port: GatewayPort,
   request: CompletionRequest,
   headers: OrderHeaders,
   runId: string,
-): Offer {
-  const said = readConversation(request.messages);
+): Order {
+  const conversation = readConversation(request.messages);
+  const { said } = conversation;
   const named = sessionOf(request, headers);
   const where = resolveSession(port, { sessionKey: named ?? `${EPHEMERAL}${runId}` });
   const trace = parseTraceparent(headers.traceparent);
@@ -53,7 +61,7 @@ export function orderOf(
     }),
     ...settingsOf(request),
   };
-  return {
+  const offer: Offer = {
     ...where,
     runId,
     platformId: runId,
@@ -64,6 +72,7 @@ export function orderOf(
     options: { ...options },
     ...(trace ? { trace: { traceId: trace.traceId, spanId: trace.spanId } } : {}),
   };
+  return { offer, attachments: attachmentsOf(words, conversation) };
 }
 
 /** The session has its own memory: of the request it hears what is new, and its system prompt for this turn. */

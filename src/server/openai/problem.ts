@@ -26,6 +26,7 @@ interface Kind {
 const KINDS: Partial<Record<ErrorCode, Kind>> = {
   COMPLETION_INVALID: { status: 400, code: 'invalid_value' },
   COMPLETION_UNSUPPORTED: { status: 400, code: 'unsupported_parameter' },
+  ATTACHMENT_REFUSED: { status: 400, code: 'invalid_value' },
   TOKEN_IN_URL: { status: 400 },
   AUTH_FAILED: { status: 401, code: 'invalid_api_key' },
   HOST_REFUSED: { status: 403 },

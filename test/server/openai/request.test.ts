@@ -84,8 +84,37 @@ describe('a parameter', () => {
     [{ constructor: 1 }, 'constructor'],
     [{ temprature: 1 }, 'temprature'],
     [
-      { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:' } }] }] },
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'see' },
+              { type: 'image_url', image_url: { url: 'https://example.org/a.png' } },
+            ],
+          },
+        ],
+      },
+      'messages[0].content[1].image_url.url',
+    ],
+    [
+      {
+        messages: [
+          {
+            role: 'system',
+            content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }],
+          },
+        ],
+      },
       'messages[0].content[0]',
+    ],
+    [
+      { messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: {} }] }] },
+      'messages[0].content[0]',
+    ],
+    [
+      { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:' } }] }] },
+      'messages[0].content[0].image_url.url',
     ],
   ])('%o is not supported, and is refused by its name', async (more, param) => {
     const { post, offers } = await openDoor();
