@@ -44,8 +44,8 @@ describe('a gateway process that is killed with -9', () => {
   });
 
   test('did not work again on what an earlier life had settled', () => {
-    const completed = gateway.output().match(/run\.completed .*"runId":"crash-[^"]+"/g) ?? [];
-    const runIds = completed.map((line) => /"runId":"([^"]+)"/.exec(line)?.[1]);
+    const completed = gateway.output().match(/run\.completed .*runId="crash-[^"]+"/g) ?? [];
+    const runIds = completed.map((line) => /runId="([^"]+)"/.exec(line)?.[1]);
     expect(runIds.length).toBeGreaterThan(0);
     expect(runIds).toEqual([...new Set(runIds)]);
   });

@@ -90,9 +90,7 @@ describe('a gateway that is told to stop', () => {
     const runId = await say(wire, 'hurry', 'no answer today', newKey('hurry'));
     await wire.event('agent', (p) => p.runId === runId && p.stream === 'assistant');
     process.kill(launcherPid, 'SIGTERM');
-    await eventually('the drain', () =>
-      gateway!.output().includes('"state":"deferring"') ? true : undefined,
-    );
+    await eventually('the drain', () => (gateway!.output().includes('state="deferring"') ? true : undefined));
     // Within a moment two signals are one stop that reached the process twice.
     await delay(400);
     expect(findOwner(gateway!.stateDir)?.pid).toBe(gateway!.gatewayPid());
