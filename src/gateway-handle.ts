@@ -41,7 +41,7 @@ export interface GatewayHandle {
 }
 
 export function createHandle(init: LifeInit): GatewayHandle {
-  const { clock } = init;
+  const { clock } = init.ports;
   let life: Life | undefined;
   let stopping: Ending | undefined;
   let stopped: Promise<{ clean: boolean }> | undefined;

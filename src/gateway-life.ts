@@ -11,8 +11,9 @@ import { fresh, type LiveConfig } from './gateway-config.ts';
 import { normalizeError, type NormalError } from './errors.ts';
 import type { Channel } from './channels/index.ts';
 import type { Provider } from './models/index.ts';
-import { createServer, listenOn, type ListeningSource } from './server/index.ts';
-import { openReader, openStore, STORE_FILE } from './store/index.ts';
+import type { GatewayPorts } from './gateway-ports.ts';
+import { createServer, type ListeningSource } from './server/index.ts';
+import { STORE_FILE } from './store/index.ts';
 import type { Clock, TimerHandle } from './supervisor/index.ts';
 import { startAggregate } from './telemetry/aggregate.ts';
 import { createLog, createRedactor, logFacts } from './telemetry/log/index.ts';
@@ -21,7 +22,7 @@ import type { Tool } from './tools/index.ts';
 export interface LifeInit {
   /** The configuration in force. */
   readonly live: LiveConfig;
-  readonly clock: Clock;
+  readonly ports: GatewayPorts;
   readonly stateDir: string;
   readonly configPath: string | undefined;
   readonly version: string;
@@ -77,21 +78,29 @@ export interface Hooks {
 
 /** Everything but the tree itself, which `beginLife` starts. Rejects with what the store or the socket says. */
 export async function openLife(init: LifeInit, hooks: Hooks): Promise<Life> {
-  const { clock, live, stateDir } = init;
+  const { live, ports, stateDir } = init;
+  const { clock } = ports;
   const { settings } = live;
   const startedAt = clock.now();
   const storeFile = join(stateDir, STORE_FILE);
   const owner = `gateway:${process.pid}`;
   const first: FirstStore = {
-    store: await openStore({ file: storeFile, owner, onFailed: (error) => first.onFailed(error) }),
+    store: await init.ports.disk.openStore({
+      file: storeFile,
+      owner,
+      onFailed: (error) => first.onFailed(error),
+    }),
     onFailed: () => {},
   };
   let listener: ListeningSource;
   try {
     prepareWorkspaces(stateDir, settings.workspaces);
-    listener = await listenOn(init.listenFd === undefined ? settings.listen : { fd: init.listenFd }, {
-      clock,
-    });
+    listener = await init.ports.net.listen(
+      init.listenFd === undefined ? settings.listen : { fd: init.listenFd },
+      {
+        clock,
+      },
+    );
   } catch (error) {
     await first.store.close();
     throw error;
@@ -153,12 +162,13 @@ function partsOf(
   storeFile: string,
   owner: string,
 ): Omit<PartsInit, 'firstStore'> {
-  const { clock, live, stateDir, providers, tools, channels } = init;
+  const { live, ports, stateDir, providers, tools, channels } = init;
+  const { clock } = ports;
   const { settings } = live;
-  const restartedAt = lastRestart(storeFile);
+  const restartedAt = lastRestart(ports, storeFile);
   return {
     live,
-    clock,
+    ports,
     storeFile,
     owner,
     providers,
@@ -243,8 +253,8 @@ function portOf(init: LifeInit, parts: GatewayParts, hooks: Hooks, life: () => L
 }
 
 /** Of an earlier life of the process: the cool-down between planned restarts outlives each of them. */
-function lastRestart(storeFile: string): number | null {
-  const reader = openReader(storeFile);
+function lastRestart({ disk }: GatewayPorts, storeFile: string): number | null {
+  const reader = disk.openReader(storeFile);
   try {
     const at = reader.checkpoint('restart', PATHS.root)?.facts['restartedAt'];
     return typeof at === 'number' ? at : null;
@@ -275,7 +285,7 @@ export async function endLife(
   limitMs: number,
   resolve: (ended: Ended) => void,
 ): Promise<{ clean: boolean }> {
-  const { clock } = init;
+  const { clock } = init.ports;
   const { parts, listener, root } = life;
   const startedAt = clock.now();
   parts.bus.publish({ type: 'gateway.stopping', reason });

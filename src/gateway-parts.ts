@@ -17,19 +17,12 @@ import { createWebchat, createWebhook, type Channel, type Webchat, type Webhook 
 import { fresh, openConfig, type LiveConfig } from './gateway-config.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
 import { CoppiceError, normalizeError } from './errors.ts';
-import { createIds } from './host/index.ts';
+import type { GatewayPorts } from './gateway-ports.ts';
 import { LIMITS } from './machines/limits.ts';
 import { createProviders, type Provider } from './models/index.ts';
 import { WEBSOCKET_CHANNEL } from './server/index.ts';
-import {
-  openAttachments,
-  openReader,
-  openStore,
-  statements,
-  type OpenReader,
-  type OpenStore,
-} from './store/index.ts';
-import { createSupervision, type Clock, type Disposer, type Supervision } from './supervisor/index.ts';
+import { statements, type OpenReader, type OpenStore } from './store/index.ts';
+import { createSupervision, type Disposer, type Supervision } from './supervisor/index.ts';
 import type { Census } from './telemetry/aggregate.ts';
 import { factOf } from './telemetry/reports.ts';
 import { createTools, narrowTools, type Tool } from './tools/index.ts';
@@ -37,7 +30,7 @@ import { createTools, narrowTools, type Tool } from './tools/index.ts';
 export interface PartsInit {
   /** The configuration in force. */
   readonly live: LiveConfig;
-  readonly clock: Clock;
+  readonly ports: GatewayPorts;
   readonly storeFile: string;
   /** Already open, for the first life of the store actor: what is wrong with the store is found before the tree stands. */
   readonly firstStore: FirstStore;
@@ -90,14 +83,14 @@ export interface GatewayParts {
 const STORE_WAIT_MS = 10_000;
 
 export function createParts(init: PartsInit): GatewayParts {
-  const { clock, live } = init;
+  const { ports, live } = init;
+  const { clock, ids } = ports;
   const { settings } = live;
-  const ids = createIds();
   const bus = createBus({ now: () => Math.round(clock.now()), defer: clock.defer });
   const deadLetters = createDeadLetterOffice({ now: () => Math.round(clock.now()), bus });
   const supervision = createSupervision({
     clock,
-    random: Math.random,
+    random: ports.random,
     report: (report) =>
       void bus.publish(factOf(report), { path: report.path, incarnation: report.incarnation }),
     deadLetter: (to, event) => deadLetters.record({ to, eventType: event.type, reason: 'noproc' }),
@@ -106,13 +99,13 @@ export function createParts(init: PartsInit): GatewayParts {
   });
   const { registry } = supervision;
   const tap = createTap({ bus, deadLetters, whereis: (ref) => registry.whereis(ref) });
-  const reader = openReader(init.storeFile);
+  const reader = ports.disk.openReader(init.storeFile);
   const store = createStoreHolder({ clock, statements, read: reader, waitMs: STORE_WAIT_MS });
   const chat = createWebchat({ name: WEBSOCKET_CHANNEL });
   const webhooks = settings.webhooks.map((one) => createWebhook({ ...one, clock }));
   const channels = [chat.channel, ...webhooks.map(({ channel }) => channel), ...(init.channels ?? [])];
   const configured = createProviders(settings.models, { clock });
-  const attachments = openAttachments({
+  const attachments = ports.disk.openAttachments({
     dir: join(dirname(init.storeFile), 'attachments'),
     carriedBytes: carriedBytes(settings.limits.frameBytes),
     onFault: (error) =>
@@ -120,7 +113,7 @@ export function createParts(init: PartsInit): GatewayParts {
   });
   const deps: Deps = {
     clock,
-    random: Math.random,
+    random: ports.random,
     ids,
     registry,
     store,
@@ -180,7 +173,7 @@ export function createParts(init: PartsInit): GatewayParts {
       if (given) given.onFailed = onFailed;
       const held = holdStore(
         parts,
-        given?.store ?? (await openStore({ file: init.storeFile, owner: init.owner, onFailed })),
+        given?.store ?? (await ports.disk.openStore({ file: init.storeFile, owner: init.owner, onFailed })),
       );
       // What an earlier life left behind; nothing waits for it, and it reports its own failures.
       if (given) void attachments.sweep(() => reader.referencedFiles());

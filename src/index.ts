@@ -14,7 +14,7 @@ import { bindAddress, type Config } from './config/index.ts';
 import { CoppiceError } from './errors.ts';
 import { createHandle, type GatewayHandle } from './gateway-handle.ts';
 import { createLiveConfig } from './gateway-config.ts';
-import { createClock } from './host/index.ts';
+import { systemPorts, type GatewayPorts } from './gateway-ports.ts';
 import type { Provider } from './models/index.ts';
 import type { Clock } from './supervisor/index.ts';
 import type { Tool } from './tools/index.ts';
@@ -26,6 +26,9 @@ export interface GatewayOverrides {
   readonly version?: string;
   /** A bound socket to listen on instead of `gateway.bind` and `gateway.port`. */
   readonly listenFd?: number | undefined;
+  /** The world: clock, ids, chance, disk, net. What is not given is the real one; a simulator may stand behind each. */
+  readonly ports?: Partial<GatewayPorts>;
+  /** Short for `ports.clock`. */
   readonly clock?: Clock;
   /** Aborting it asks for a drained stop. */
   readonly signal?: AbortSignal;
@@ -52,7 +55,8 @@ export function createGateway(config: Config, overrides: GatewayOverrides): Gate
     configPath,
     version = '0.0.0',
     listenFd,
-    clock = createClock(),
+    clock,
+    ports,
     signal,
     log = true,
     providers,
@@ -65,7 +69,7 @@ export function createGateway(config: Config, overrides: GatewayOverrides): Gate
     configPath,
     version,
     listenFd,
-    clock,
+    ports: { ...systemPorts(), ...ports, ...(clock ? { clock } : {}) },
     signal,
     log,
     providers,
@@ -80,6 +84,7 @@ export { CoppiceError, ERRORS, type ErrorCode } from './errors.ts';
 export type { Reconfigured } from './gateway-config.ts';
 export type { GatewayHandle } from './gateway-handle.ts';
 export type { Ended } from './gateway-life.ts';
+export { systemPorts, type GatewayPorts } from './gateway-ports.ts';
 export {
   defineProvider,
   ModelFailure,

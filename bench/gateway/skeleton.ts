@@ -14,6 +14,7 @@ import { bePart } from '../../src/cli/bench/part.ts';
 import { type Io, processIo } from '../../src/cli/io.ts';
 import { planLoopback } from '../../src/models/loopback-plan.ts';
 import { type OpenStore, openStore, type Statement, statements } from '../../src/store/index.ts';
+import { createCork } from '../../src/server/outlet.ts';
 
 interface Ask {
   readonly id: string;
@@ -57,20 +58,6 @@ function serve(store: OpenStore, ws: WebSocket, socket: Socket): void {
     });
   });
   send({ type: 'event', event: 'connect.challenge', payload: { nonce: randomUUID(), ts: Date.now() } });
-}
-
-function createCork(socket: Socket): () => void {
-  let corked = false;
-  const release = (): void => {
-    corked = false;
-    socket.uncork();
-  };
-  return () => {
-    if (corked) return;
-    corked = true;
-    socket.cork();
-    process.nextTick(release);
-  };
 }
 
 async function turn(

@@ -75,7 +75,7 @@ export function createOutlet(
 }
 
 /** Holds the socket back until the turn is over, so that the answers of one turn leave in one write. */
-function createCork(socket: Socket): () => void {
+export function createCork(socket: Socket): () => void {
   let corked = false;
   const release = (): void => {
     corked = false;
