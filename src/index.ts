@@ -12,9 +12,9 @@
 import type { Channel } from './channels/index.ts';
 import { bindAddress, type Config } from './config/index.ts';
 import { CoppiceError } from './errors.ts';
-import { createHandle, type GatewayHandle } from './gateway-handle.ts';
-import { createLiveConfig } from './gateway-config.ts';
-import { systemPorts, type GatewayPorts } from './gateway-ports.ts';
+import { createHandle, type GatewayHandle } from './gateway/handle.ts';
+import { createLiveConfig } from './gateway/config.ts';
+import { systemPorts, type GatewayPorts } from './gateway/ports.ts';
 import type { Provider } from './models/index.ts';
 import type { Clock } from './supervisor/index.ts';
 import type { Tool } from './tools/index.ts';
@@ -81,10 +81,10 @@ export function createGateway(config: Config, overrides: GatewayOverrides): Gate
 export { defineChannel, type Channel } from './channels/index.ts';
 export { loadConfig, stateDir, type Config, type LoadedConfig } from './config/index.ts';
 export { CoppiceError, ERRORS, type ErrorCode } from './errors.ts';
-export type { Reconfigured } from './gateway-config.ts';
-export type { GatewayHandle } from './gateway-handle.ts';
-export type { Ended } from './gateway-life.ts';
-export { systemPorts, type GatewayPorts } from './gateway-ports.ts';
+export type { Reconfigured } from './gateway/config.ts';
+export type { GatewayHandle } from './gateway/handle.ts';
+export type { Ended } from './gateway/life.ts';
+export { systemPorts, type GatewayPorts } from './gateway/ports.ts';
 export {
   defineProvider,
   ModelFailure,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadConfig } from '../../src/config/index.ts';
 import { CoppiceError } from '../../src/errors.ts';
-import { settingsOf } from '../../src/gateway-settings.ts';
+import { settingsOf } from '../../src/gateway/settings.ts';
 
 const SECRET = 'a-long-secret-of-a-channel';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Deps } from '../../src/actors/deps.ts';
 import { modelPath } from '../../src/actors/paths.ts';
-import { modelRows } from '../../src/gateway-models.ts';
+import { modelRows } from '../../src/gateway/models.ts';
 import { createClock } from '../../src/host/index.ts';
 import { createProviders } from '../../src/models/index.ts';
 

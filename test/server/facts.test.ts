@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createBus, type Bus } from '../../src/bus/index.ts';
-import { createFactPort } from '../../src/gateway-facts.ts';
+import { createFactPort } from '../../src/gateway/facts.ts';
 import { createFactFeed } from '../../src/server/fact-feed.ts';
 import { createRedactor } from '../../src/telemetry/log/index.ts';
 import type { Envelope } from '../../src/bus/events.ts';

@@ -65,7 +65,11 @@ describe('a planted violation is caught, and the message teaches the rule:', () 
       `import { turn } from '../../machines/turn.ts';`,
       'deleting them would be noticed',
     ],
-    ['src/store/x.ts', `import { createGateway } from '../gateway.ts';`, 'store may not import gateway.ts'],
+    [
+      'src/store/x.ts',
+      `import { supervisedTree } from '../gateway/tree.ts';`,
+      'store may not import gateway/tree.ts',
+    ],
     [
       'src/actors/x.ts',
       `import { clock } from '../testing/clock.ts';`,
@@ -101,8 +105,8 @@ describe('a planted violation is caught, and the message teaches the rule:', () 
         `import type { RunSignal } from '../channels/contract.ts'; import type { GatewayPort } from './port.ts';`,
       ],
       [
-        'src/gateway-parts.ts',
-        `import { createLog } from './telemetry/log/index.ts'; import { x } from './gateway.ts';`,
+        'src/gateway/parts.ts',
+        `import { createLog } from '../telemetry/log/index.ts'; import { x } from './tree.ts';`,
       ],
     ] as const;
     expect(fine.flatMap(([path, text]) => complaints(parse(path, text)))).toEqual([]);

@@ -162,12 +162,11 @@ const OWNED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
 };
 
-/** `src/bus/tap.ts` is in bus; `src/gateway-parts.ts` belongs to the gateway; `src/errors.ts` is a room of its own. */
+/** `src/bus/tap.ts` is in bus; `src/errors.ts` is a room of its own. */
 export function roomOf(path: string): string {
   if (path.startsWith('src/server/dashboard/')) return 'dashboard';
   const [first = '', ...rest] = path.replace(/^src\//, '').split('/');
-  if (rest.length > 0) return first;
-  return /^gateway(?:-[\w-]+)?\.ts$/.test(first) ? 'gateway' : first.replace(/\.tsx?$/, '');
+  return rest.length > 0 ? first : first.replace(/\.tsx?$/, '');
 }
 
 export function complaints(source: Source): string[] {

@@ -1,5 +1,5 @@
 import { CoppiceError } from '../../errors.ts';
-import { describeMachine, listMachines } from '../../gateway-machines.ts';
+import { describeMachine, listMachines } from '../../gateway/machines.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
 import type { CommonOptions } from '../options.ts';

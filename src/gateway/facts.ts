@@ -1,6 +1,6 @@
 /** Facts as they leave the gateway for a surface: filtered, and redacted once, whoever looks. */
-import { matches, type AnyEnvelope, type Bus } from './bus/index.ts';
-import type { GatewayPort } from './server/port.ts';
+import { matches, type AnyEnvelope, type Bus } from '../bus/index.ts';
+import type { GatewayPort } from '../server/port.ts';
 
 export type FactPort = Pick<GatewayPort, 'facts' | 'watchFacts'>;
 type Shown = ReturnType<FactPort['facts']>[number];

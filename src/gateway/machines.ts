@@ -1,7 +1,7 @@
 /** The statecharts of the house as plain data: for whoever wants to look, with a gateway or without one. */
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
-import * as rooms from './machines/index.ts';
-import type { MachineState, MachineSummary, MachineView } from './server/port.ts';
+import * as rooms from '../machines/index.ts';
+import type { MachineState, MachineSummary, MachineView } from '../server/port.ts';
 
 interface Room {
   readonly machine: AnyStateMachine;

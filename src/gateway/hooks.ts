@@ -1,9 +1,9 @@
 /** The webhook channels as the server reaches them: by name, with the facts of each request. */
-import type { Deps } from './actors/deps.ts';
-import { PATHS } from './actors/paths.ts';
-import type { Webhook } from './channels/index.ts';
-import { CoppiceError, normalizeError } from './errors.ts';
-import type { GatewayPort } from './server/port.ts';
+import type { Deps } from '../actors/deps.ts';
+import { PATHS } from '../actors/paths.ts';
+import type { Webhook } from '../channels/index.ts';
+import { CoppiceError, normalizeError } from '../errors.ts';
+import type { GatewayPort } from '../server/port.ts';
 
 type HookDeps = Pick<Deps, 'clock' | 'registry' | 'report' | 'channels'> & {
   readonly webhooks: readonly Webhook[];

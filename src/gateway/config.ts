@@ -3,12 +3,12 @@
  * gateway runs is taken over at once; the actor `gateway/core/foundation/config` brings it to those who keep a copy.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { lanePath, PATHS } from './actors/paths.ts';
-import type { OpenContext } from './actors/resource.ts';
-import { diff, type Change, type Config } from './config/index.ts';
-import { normalizeError } from './errors.ts';
-import { settingsOf, type GatewaySettings } from './gateway-settings.ts';
-import { encodeSegment, type Disposer, type Registry, type Supervision } from './supervisor/index.ts';
+import { lanePath, PATHS } from '../actors/paths.ts';
+import type { OpenContext } from '../actors/resource.ts';
+import { diff, type Change, type Config } from '../config/index.ts';
+import { normalizeError } from '../errors.ts';
+import { settingsOf, type GatewaySettings } from './settings.ts';
+import { encodeSegment, type Disposer, type Registry, type Supervision } from '../supervisor/index.ts';
 
 /** What came of a new configuration. */
 export interface Reconfigured {

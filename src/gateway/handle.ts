@@ -1,9 +1,9 @@
 /** One gateway, from the outside: start, run until somebody ends it, stop in order, say how it ended. */
-import { PATHS } from './actors/paths.ts';
-import type { AnyEnvelope } from './bus/index.ts';
-import type { Config } from './config/index.ts';
-import { CoppiceError, normalizeError, type NormalError } from './errors.ts';
-import type { LiveConfig, Reconfigured } from './gateway-config.ts';
+import { PATHS } from '../actors/paths.ts';
+import type { AnyEnvelope } from '../bus/index.ts';
+import type { Config } from '../config/index.ts';
+import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
+import type { LiveConfig, Reconfigured } from './config.ts';
 import {
   beginLife,
   endLife,
@@ -16,8 +16,8 @@ import {
   type Hooks,
   type Life,
   type LifeInit,
-} from './gateway-life.ts';
-import type { TreeNode } from './supervisor/index.ts';
+} from './life.ts';
+import type { TreeNode } from '../supervisor/index.ts';
 
 export interface GatewayHandle {
   /** Resolves when work is admitted; after 30 s also when it is not yet: `/readyz` says why. Rejects when it cannot stand at all. */

@@ -1,23 +1,23 @@
-import type { RunSignal } from './channels/contract.ts';
-import type { Webhook } from './channels/index.ts';
-import { CoppiceError } from './errors.ts';
-import { createFactPort } from './gateway-facts.ts';
-import { createHookPort } from './gateway-hooks.ts';
-import { describeMachine, listMachines } from './gateway-machines.ts';
-import { modelRows } from './gateway-models.ts';
-import { explain, grade, whyNotReady, type Evidence } from './health/index.ts';
-import { WEBSOCKET_CHANNEL } from './server/index.ts';
-import type { Accepted, GatewayPort, HealthView, Offer, RestartView, TurnOptions } from './server/port.ts';
-import type { Attachment, FileContent } from './store/contract.ts';
-import type { Supervision, TimerHandle, TreeNode } from './supervisor/index.ts';
-import type { Bus } from './bus/index.ts';
-import type { Deps } from './actors/deps.ts';
-import type { Door } from './actors/door.ts';
-import { profileState } from './actors/models.ts';
-import type { RestartContext } from './machines/restart.ts';
-import type { Candidate } from './machines/turn.ts';
-import { lanePath, PATHS, sessionPath } from './actors/paths.ts';
-import type { SessionsDoor } from './actors/sessions.ts';
+import type { RunSignal } from '../channels/contract.ts';
+import type { Webhook } from '../channels/index.ts';
+import { CoppiceError } from '../errors.ts';
+import { createFactPort } from './facts.ts';
+import { createHookPort } from './hooks.ts';
+import { describeMachine, listMachines } from './machines.ts';
+import { modelRows } from './models.ts';
+import { explain, grade, whyNotReady, type Evidence } from '../health/index.ts';
+import { WEBSOCKET_CHANNEL } from '../server/index.ts';
+import type { Accepted, GatewayPort, HealthView, Offer, RestartView, TurnOptions } from '../server/port.ts';
+import type { Attachment, FileContent } from '../store/contract.ts';
+import type { Supervision, TimerHandle, TreeNode } from '../supervisor/index.ts';
+import type { Bus } from '../bus/index.ts';
+import type { Deps } from '../actors/deps.ts';
+import type { Door } from '../actors/door.ts';
+import { profileState } from '../actors/models.ts';
+import type { RestartContext } from '../machines/restart.ts';
+import type { Candidate } from '../machines/turn.ts';
+import { lanePath, PATHS, sessionPath } from '../actors/paths.ts';
+import type { SessionsDoor } from '../actors/sessions.ts';
 
 /** What the port needs to know beyond the actors. */
 export interface PortFacts {

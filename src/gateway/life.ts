@@ -3,21 +3,21 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { createActor, type AnyActorRef } from 'xstate';
-import { PATHS } from './actors/paths.ts';
-import { createPort } from './gateway-port.ts';
-import { composeTree } from './gateway.ts';
-import { census, createParts, type FirstStore, type GatewayParts, type PartsInit } from './gateway-parts.ts';
-import { fresh, type LiveConfig } from './gateway-config.ts';
-import { normalizeError, type NormalError } from './errors.ts';
-import type { Channel } from './channels/index.ts';
-import type { Provider } from './models/index.ts';
-import type { GatewayPorts } from './gateway-ports.ts';
-import { createServer, type ListeningSource } from './server/index.ts';
-import { STORE_FILE } from './store/index.ts';
-import type { Clock, TimerHandle } from './supervisor/index.ts';
-import { startAggregate } from './telemetry/aggregate.ts';
-import { createLog, createRedactor, logFacts } from './telemetry/log/index.ts';
-import type { Tool } from './tools/index.ts';
+import { PATHS } from '../actors/paths.ts';
+import { createPort } from './port.ts';
+import { composeTree } from './tree.ts';
+import { census, createParts, type FirstStore, type GatewayParts, type PartsInit } from './parts.ts';
+import { fresh, type LiveConfig } from './config.ts';
+import { normalizeError, type NormalError } from '../errors.ts';
+import type { Channel } from '../channels/index.ts';
+import type { Provider } from '../models/index.ts';
+import type { GatewayPorts } from './ports.ts';
+import { createServer, type ListeningSource } from '../server/index.ts';
+import { STORE_FILE } from '../store/index.ts';
+import type { Clock, TimerHandle } from '../supervisor/index.ts';
+import { startAggregate } from '../telemetry/aggregate.ts';
+import { createLog, createRedactor, logFacts } from '../telemetry/log/index.ts';
+import type { Tool } from '../tools/index.ts';
 
 export interface LifeInit {
   /** The configuration in force. */

@@ -1,17 +1,17 @@
 /** The configuration, translated into what each room asks for. Pure. */
-import type { CoordinatorOptions } from './actors/coordinator.ts';
-import type { HeartbeatOptions } from './actors/heartbeat.ts';
-import type { LaneOptions } from './actors/lanes.ts';
-import type { RunOptions } from './actors/run.ts';
-import type { SessionsOptions } from './actors/sessions.ts';
-import { agentConfigs, bindAddress, type AgentConfig, type Config } from './config/index.ts';
-import type { PortFacts } from './gateway-port.ts';
-import { parseMinutes } from './machines/active-hours.ts';
-import type { Candidate, TurnMessage } from './machines/turn.ts';
-import type { WebhookOptions } from './channels/index.ts';
-import type { ModelsConfig } from './models/index.ts';
-import type { GatewayAuth, ServerLimits } from './server/index.ts';
-import type { LogOptions } from './telemetry/log/index.ts';
+import type { CoordinatorOptions } from '../actors/coordinator.ts';
+import type { HeartbeatOptions } from '../actors/heartbeat.ts';
+import type { LaneOptions } from '../actors/lanes.ts';
+import type { RunOptions } from '../actors/run.ts';
+import type { SessionsOptions } from '../actors/sessions.ts';
+import { agentConfigs, bindAddress, type AgentConfig, type Config } from '../config/index.ts';
+import type { PortFacts } from './port.ts';
+import { parseMinutes } from '../machines/active-hours.ts';
+import type { Candidate, TurnMessage } from '../machines/turn.ts';
+import type { WebhookOptions } from '../channels/index.ts';
+import type { ModelsConfig } from '../models/index.ts';
+import type { GatewayAuth, ServerLimits } from '../server/index.ts';
+import type { LogOptions } from '../telemetry/log/index.ts';
 
 export interface GatewaySettings {
   readonly listen: { readonly host: string; readonly port: number };

@@ -2,11 +2,11 @@
  * The world, as a gateway touches it: time, chance, ids, disk and net. Handed in once at the door, so that a simulator
  * or a fault may stand behind any of them. Providers and channels are ports of their own.
  */
-import type { Ids } from './actors/deps.ts';
-import { createClock, createIds } from './host/index.ts';
-import { listenOn } from './server/index.ts';
-import { openAttachments, openReader, openStore } from './store/index.ts';
-import type { Clock } from './supervisor/index.ts';
+import type { Ids } from '../actors/deps.ts';
+import { createClock, createIds } from '../host/index.ts';
+import { listenOn } from '../server/index.ts';
+import { openAttachments, openReader, openStore } from '../store/index.ts';
+import type { Clock } from '../supervisor/index.ts';
 
 export interface GatewayPorts {
   readonly clock: Clock;

@@ -5,20 +5,20 @@
  * The observers (`watch`) and the control plane (`control`) stand beside the core, so that neither restarts the work
  * and the control plane outlives any failure of it. The gate is last in the core: stopping closes the intake first.
  */
-import { CHANNELS_SPEC, channelSupervisor } from './actors/channel.ts';
-import { coordinatorChild } from './actors/coordinator.ts';
-import { gateChild } from './actors/gate.ts';
-import { heartbeatChild } from './actors/heartbeat.ts';
-import { ingressChild } from './actors/ingress.ts';
-import { laneChild } from './actors/lanes.ts';
-import { profileChild } from './actors/models.ts';
-import { outboxChild } from './actors/outbox.ts';
-import { PATHS } from './actors/paths.ts';
-import { resourceChild, type ResourceSpec } from './actors/resource.ts';
-import { scheduleChild } from './actors/schedule.ts';
-import type { GatewayParts } from './gateway-parts.ts';
-import { NODES } from './machines/limits.ts';
-import type { ChildSpec, SupervisorLogic, SupervisorSpec } from './supervisor/index.ts';
+import { CHANNELS_SPEC, channelSupervisor } from '../actors/channel.ts';
+import { coordinatorChild } from '../actors/coordinator.ts';
+import { gateChild } from '../actors/gate.ts';
+import { heartbeatChild } from '../actors/heartbeat.ts';
+import { ingressChild } from '../actors/ingress.ts';
+import { laneChild } from '../actors/lanes.ts';
+import { profileChild } from '../actors/models.ts';
+import { outboxChild } from '../actors/outbox.ts';
+import { PATHS } from '../actors/paths.ts';
+import { resourceChild, type ResourceSpec } from '../actors/resource.ts';
+import { scheduleChild } from '../actors/schedule.ts';
+import type { GatewayParts } from './parts.ts';
+import { NODES } from '../machines/limits.ts';
+import type { ChildSpec, SupervisorLogic, SupervisorSpec } from '../supervisor/index.ts';
 
 export function composeTree(parts: GatewayParts): SupervisorLogic {
   const { deps, door, sessions, options } = parts;

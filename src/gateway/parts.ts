@@ -1,31 +1,31 @@
 /** What a gateway is made of, built once per gateway: ports, doors, and how its resources open. Composition only. */
 import { dirname, join } from 'node:path';
-import type { CoordinatorOptions } from './actors/coordinator.ts';
-import type { Deps } from './actors/deps.ts';
-import { createDoor, type Door } from './actors/door.ts';
-import type { HeartbeatOptions } from './actors/heartbeat.ts';
-import type { LaneOptions } from './actors/lanes.ts';
-import { PATHS } from './actors/paths.ts';
-import type { OpenContext } from './actors/resource.ts';
-import { deliveriesOf } from './actors/reply.ts';
-import { runLogic } from './actors/run.ts';
-import { sessionsDoor, type SessionsDoor } from './actors/sessions.ts';
-import { createSignalSeq } from './actors/signal-seq.ts';
-import { createStoreHolder, type StoreHolder } from './actors/store-holder.ts';
-import { createBus, createDeadLetterOffice, createTap, type Bus, type Tap } from './bus/index.ts';
-import { createWebchat, createWebhook, type Channel, type Webchat, type Webhook } from './channels/index.ts';
-import { fresh, openConfig, type LiveConfig } from './gateway-config.ts';
-import type { GatewaySettings } from './gateway-settings.ts';
-import { CoppiceError, normalizeError } from './errors.ts';
-import type { GatewayPorts } from './gateway-ports.ts';
-import { LIMITS } from './machines/limits.ts';
-import { createProviders, type Provider } from './models/index.ts';
-import { WEBSOCKET_CHANNEL } from './server/index.ts';
-import { statements, type OpenReader, type OpenStore } from './store/index.ts';
-import { createSupervision, type Disposer, type Supervision } from './supervisor/index.ts';
-import type { Census } from './telemetry/aggregate.ts';
-import { factOf } from './telemetry/reports.ts';
-import { createTools, narrowTools, type Tool } from './tools/index.ts';
+import type { CoordinatorOptions } from '../actors/coordinator.ts';
+import type { Deps } from '../actors/deps.ts';
+import { createDoor, type Door } from '../actors/door.ts';
+import type { HeartbeatOptions } from '../actors/heartbeat.ts';
+import type { LaneOptions } from '../actors/lanes.ts';
+import { PATHS } from '../actors/paths.ts';
+import type { OpenContext } from '../actors/resource.ts';
+import { deliveriesOf } from '../actors/reply.ts';
+import { runLogic } from '../actors/run.ts';
+import { sessionsDoor, type SessionsDoor } from '../actors/sessions.ts';
+import { createSignalSeq } from '../actors/signal-seq.ts';
+import { createStoreHolder, type StoreHolder } from '../actors/store-holder.ts';
+import { createBus, createDeadLetterOffice, createTap, type Bus, type Tap } from '../bus/index.ts';
+import { createWebchat, createWebhook, type Channel, type Webchat, type Webhook } from '../channels/index.ts';
+import { fresh, openConfig, type LiveConfig } from './config.ts';
+import type { GatewaySettings } from './settings.ts';
+import { CoppiceError, normalizeError } from '../errors.ts';
+import type { GatewayPorts } from './ports.ts';
+import { LIMITS } from '../machines/limits.ts';
+import { createProviders, type Provider } from '../models/index.ts';
+import { WEBSOCKET_CHANNEL } from '../server/index.ts';
+import { statements, type OpenReader, type OpenStore } from '../store/index.ts';
+import { createSupervision, type Disposer, type Supervision } from '../supervisor/index.ts';
+import type { Census } from '../telemetry/aggregate.ts';
+import { factOf } from '../telemetry/reports.ts';
+import { createTools, narrowTools, type Tool } from '../tools/index.ts';
 
 export interface PartsInit {
   /** The configuration in force. */

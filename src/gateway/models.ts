@@ -1,8 +1,8 @@
-import type { Deps } from './actors/deps.ts';
-import { profileState } from './actors/models.ts';
-import type { Candidate } from './machines/turn.ts';
-import { modelInfo, type ModelInfo } from './models/index.ts';
-import type { ModelRow } from './server/port.ts';
+import type { Deps } from '../actors/deps.ts';
+import { profileState } from '../actors/models.ts';
+import type { Candidate } from '../machines/turn.ts';
+import { modelInfo, type ModelInfo } from '../models/index.ts';
+import type { ModelRow } from '../server/port.ts';
 
 export interface ModelFacts extends Pick<Deps, 'providers' | 'registry'> {
   readonly facts: {
