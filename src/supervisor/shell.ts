@@ -89,6 +89,7 @@ export interface Shell {
   readonly tickets: Map<number, (reply: Reply) => void>;
   nextTicket: number;
   stopReason: string;
+  snapshot: SupervisorSnapshot | undefined;
   ended: { readonly exit: ExitReason; readonly error: NormalError | undefined } | undefined;
 }
 
@@ -124,6 +125,7 @@ export function openShell(
     tickets: new Map(),
     nextTicket: 1,
     stopReason: 'shutdown',
+    snapshot: undefined,
     ended: undefined,
   };
   enterAll(env, shell, children);
@@ -162,7 +164,7 @@ export function report(
   env.report({
     path,
     incarnation,
-    childPath: id === '' ? path : childPath(shell, id),
+    childPath: id === '' ? path : (shell.entries.get(id)?.path ?? childPath(shell, id)),
     childIncarnation,
     body,
   });

@@ -20,7 +20,7 @@ import {
   type SupervisorLogic,
   type SupervisorSnapshot,
 } from './shell.ts';
-import type { ExitReason, Reply } from './state.ts';
+import type { ExitReason, Reply, State } from './state.ts';
 
 /** Admin requests that wait for an operation to finish, at most. More are refused as `stopping`. */
 const ADMIN_QUEUE = 10_000;
@@ -30,17 +30,9 @@ export function supervisorLogic(env: SupervisorEnv, spec: SupervisorSpec): Super
   if (fault) throw new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
   const { shells } = env;
   const snapshotOf = (shell: Shell): SupervisorSnapshot => {
-    // Read live: XState keeps the initial snapshot while `start` already boots the children.
     const { state, ended } = shell;
-    const phase = {
-      get phase() {
-        return state.phase;
-      },
-    };
-    if (!ended)
-      return Object.assign(phase, { status: 'active' as const, error: undefined, output: undefined });
-    const output = { exit: ended.exit, ...(ended.error ? { error: ended.error } : {}) };
-    return Object.assign(phase, { status: 'done' as const, error: undefined, output });
+    if (ended) return finalSnapshot(state, ended);
+    return (shell.snapshot ??= activeSnapshot(state));
   };
   const logic: SupervisorLogic = {
     getInitialSnapshot(scope, input) {
@@ -60,6 +52,22 @@ export function supervisorLogic(env: SupervisorEnv, spec: SupervisorSpec): Super
   };
   supervisors.add(logic);
   return logic;
+}
+
+/** One for a whole life, its phase read live: XState keeps the initial one while `start` already boots the children. */
+function activeSnapshot(state: State): SupervisorSnapshot {
+  return {
+    status: 'active',
+    error: undefined,
+    output: undefined,
+    get phase() {
+      return state.phase;
+    },
+  };
+}
+
+function finalSnapshot({ phase }: State, { exit, error }: NonNullable<Shell['ended']>): SupervisorSnapshot {
+  return { status: 'done', error: undefined, output: { exit, ...(error ? { error } : {}) }, phase };
 }
 
 function receive(env: SupervisorEnv, shell: Shell, event: SupervisorEvent | EventObject): void {

@@ -57,11 +57,14 @@ export interface TableEnv {
 
 /** `/ # %` and control characters of an id, percent-encoded: an id is one segment whatever it contains. */
 export function encodeSegment(id: string): string {
+  if (!UNSAFE.test(id)) return id;
   return id.replaceAll(
     /[/#%\p{Cc}]/gu,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   );
 }
+
+const UNSAFE = /[/#%\p{Cc}]/u;
 
 export function createTable(env: TableEnv): Table {
   const entries = new Map<string, Entry>();
