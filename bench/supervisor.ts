@@ -1,11 +1,15 @@
 /**
  * What supervision costs, beside the supervisor of Erlang/OTP in the same run: starting, crash to serving with 0, 1,000
- * and 10,000 siblings, start and stop of one, stop of all, bytes for each idle child, and what 100,000 restarts leave.
+ * and 10,000 siblings, start and stop of one, stop of all, bytes for each idle child, and what 1,000,000 restarts leave.
  *
  *   node bench/supervisor.ts [--quick] [--json]
  *
- * Medians of interleaved rounds. Absolute numbers are those of this machine; compare the ratios. The child is XState's
- * smallest machine here and a gen_server there. Needs `erl` (apt-get install -y erlang-base).
+ * Beside both stands XState alone: the same actor made, started, crashed or finished, and nobody who supervises it.
+ * What lies between that and our figure is the price of supervision; what lies below it is XState's.
+ *
+ * Medians of interleaved rounds. Absolute numbers are those of this machine; compare the ratios. The child is a
+ * gen_server there; here XState's smallest machine, whose like is a gen_statem, and beside it a reducer
+ * (`fromTransition`), whose like is a gen_server. Needs `erl` (apt-get install -y erlang-base).
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,14 +20,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { createActor, setup } from 'xstate';
+import { createActor, fromTransition, setup, type AnyActorLogic } from 'xstate';
 import { createClock } from '../src/host/index.ts';
 import { createSupervision, type ChildSpec, type Supervision } from '../src/supervisor/index.ts';
 
 const { values: flags } = parseArgs({ options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } });
 const many = flags.quick ? 1_000 : 10_000;
-const times = flags.quick ? 100 : 500;
-const restarts = flags.quick ? 5_000 : 100_000;
+const times = flags.quick ? 200 : 2_000;
+const restarts = flags.quick ? 5_000 : 1_000_000;
 const rounds = flags.quick ? 1 : 3;
 
 type Ask =
@@ -35,10 +39,15 @@ interface Row {
   readonly unit: string;
   readonly ours: number;
   readonly erlang: number;
+  /** Ours by Erlang's. */
   readonly ratio: number;
+  /** Ours with the lightest child. */
+  readonly light: number;
+  /** The same without a supervisor; undefined where that means nothing. */
+  readonly bare: number | undefined;
 }
 
-const WARM_UP = 1_000;
+const WARM_UP = 5_000;
 /** The sliding log of the restarts covers a second; measured after it has forgotten. */
 const PERIOD_MS = 1_000;
 
@@ -62,12 +71,18 @@ const child = setup({
   output: { exit: 'shutdown' },
 });
 
+const reducer = fromTransition((state: number, event: { type: string }) => {
+  if (event.type === 'crash') throw new Error('crash');
+  return state;
+}, 0);
+
 interface House {
+  readonly child: AnyActorLogic;
   readonly supervision: Supervision;
   stop(): Promise<void>;
 }
 
-function open(): House {
+function open(logicOfChildren: AnyActorLogic): House {
   const clock = createClock();
   const supervision = createSupervision({ clock, random: Math.random, report: () => {} });
   const logic = supervision.supervisor({
@@ -80,6 +95,7 @@ function open(): House {
   const ended = new Promise<void>((resolve, reject) => root.subscribe({ complete: resolve, error: reject }));
   root.start();
   return {
+    child: logicOfChildren,
     supervision,
     stop() {
       root.send({ type: 'supervisor.shutdown', reason: 'done', deadlineMs: 0 });
@@ -88,10 +104,10 @@ function open(): House {
   };
 }
 
-const spec = (id: string): ChildSpec => ({ id, logic: child });
+const spec = (id: string, logic: AnyActorLogic): ChildSpec => ({ id, logic });
 
-function add({ supervision }: House, id: string): void {
-  const reply = supervision.startChild('root', spec(id));
+function add({ supervision, child: logic }: House, id: string): void {
+  const reply = supervision.startChild('root', spec(id, logic));
   if (reply === 'pending' || !reply.ok) throw new Error(`${id} did not start`);
 }
 
@@ -143,8 +159,8 @@ async function slope(house: House, count: number): Promise<number> {
   return (heap() - before) / count;
 }
 
-async function ours([what, count, more = 0]: Ask): Promise<number> {
-  const house = open();
+async function ours([what, count, more = 0]: Ask, logic: AnyActorLogic = child): Promise<number> {
+  const house = open(logic);
   try {
     switch (what) {
       case 'start':
@@ -169,6 +185,50 @@ async function ours([what, count, more = 0]: Ask): Promise<number> {
     }
   } finally {
     await house.stop();
+  }
+}
+
+const ignored = { error: () => undefined, complete: () => undefined };
+function bareChild() {
+  const actor = createActor(child);
+  actor.subscribe(ignored);
+  return actor.start();
+}
+
+/** XState alone. */
+async function bare([what, count, more = 0]: Ask): Promise<number | undefined> {
+  switch (what) {
+    case 'start':
+      return (await timed(() => void Array.from({ length: count }, bareChild))) / count;
+    case 'stop': {
+      const actors = Array.from({ length: count }, bareChild);
+      return (await timed(() => actors.forEach((actor) => actor.send(SHUTDOWN)))) / count;
+    }
+    case 'bytes': {
+      const before = heap();
+      const actors = Array.from({ length: count }, bareChild);
+      const bytes = (heap() - before) / count;
+      actors.forEach((actor) => actor.stop());
+      return bytes;
+    }
+    case 'crash':
+      return (await timed(() => bareCrashes(more))) / more;
+    case 'cycle':
+      return (
+        (await timed(() => {
+          for (let i = 0; i < more; i += 1) bareChild().send(SHUTDOWN);
+        })) / more
+      );
+    case 'slope':
+      return undefined;
+  }
+}
+const SHUTDOWN = { type: 'supervisor.shutdown' };
+
+async function bareCrashes(count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) {
+    bareChild().send({ type: 'crash' });
+    await macrotask();
   }
 }
 
@@ -219,15 +279,22 @@ try {
     ['cycle', 0, WARM_UP],
   ] as const) {
     await ours(warm);
+    await ours(warm, reducer);
+    await bare(warm);
     await erlang.ask(warm);
   }
   const rows: Row[] = [];
   for (const [name, unit, ask] of asks) {
     const mine: number[] = [];
     const theirs: number[] = [];
+    const light: number[] = [];
+    const alone: number[] = [];
     for (let round = 0; round < (ask[0] === 'slope' ? 1 : rounds); round += 1) {
       mine.push(await ours(ask));
+      light.push(await ours(ask, reducer));
       theirs.push(await erlang.ask(ask));
+      const without = await bare(ask);
+      if (without !== undefined) alone.push(without);
     }
     rows.push({
       name,
@@ -235,6 +302,8 @@ try {
       ours: median(mine),
       erlang: median(theirs),
       ratio: median(mine) / median(theirs),
+      light: median(light),
+      bare: alone.length === 0 ? undefined : median(alone),
     });
   }
   if (flags.json)
@@ -244,7 +313,16 @@ try {
   erlang.close();
 }
 
-function shown({ name, unit, ours: mine, erlang: theirs, ratio }: Row): Record<string, string | number> {
+function shown({ name, unit, ours: mine, erlang: theirs, ratio, light, bare: alone }: Row) {
   const rounded = (n: number): number => Number(n.toFixed(2));
-  return { what: name, unit, coppice: rounded(mine), 'Erlang/OTP': rounded(theirs), ratio: rounded(ratio) };
+  return {
+    what: name,
+    unit,
+    coppice: rounded(mine),
+    'Erlang/OTP': rounded(theirs),
+    ratio: rounded(ratio),
+    'with reducers': rounded(light),
+    'its ratio': rounded(light / theirs),
+    'XState alone': alone === undefined ? '' : rounded(alone),
+  };
 }

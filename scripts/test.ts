@@ -55,12 +55,15 @@ const suites: readonly Suite[] = [
   command('types: decisions and facts', process.execPath, tsc, '-p', 'tsconfig.storey0.json'),
   command('types: node', process.execPath, tsc, '-p', 'tsconfig.json'),
   command('types: dashboard', process.execPath, tsc, '-p', 'tsconfig.dashboard.json'),
+  command('types: examples without Node', process.execPath, tsc, '-p', 'tsconfig.examples.json'),
   command('lint', bin('oxlint'), '--deny-warnings'),
   command('format', bin('oxfmt'), '--check', '.'),
   command('docs', process.execPath, 'scripts/docs.ts', '--check'),
+  command('reference', process.execPath, 'scripts/reference.ts', '--check'),
   command('dead code', bin('knip')),
   vitest('unit', 300_000),
   vitest('unit-production', 180_000),
+  vitest('oldest-xstate', 180_000),
   vitest('e2e', 300_000),
 ];
 

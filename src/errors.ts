@@ -38,6 +38,12 @@ const rows = {
     template: '{path} was killed by {by}',
     remedy: 'Nothing: its supervisor starts the next incarnation.',
   },
+  TURN_BUDGET_EXCEEDED: {
+    severity: 'error',
+    template: '{path} took {events} events in one turn of the event loop, more than {limit}',
+    remedy:
+      'Two actors send to each other without end, or one to itself: break the circle, or let it wait for a timer.',
+  },
   INTENSITY_EXCEEDED: {
     severity: 'error',
     template: '{path} restarted more than {intensity} times in {periodMs} ms',
@@ -74,7 +80,7 @@ const rows = {
   },
   SESSION_QUARANTINED: {
     severity: 'error',
-    template: 'session {sessionKey} is held down: it crashed again and again',
+    template: 'session {sessionKey} is held down, by an operator or because it crashed again and again',
     remedy:
       'Run `coppice explain {sessionKey}` for the last failure. It is tried again by itself, or now with `coppice unpark {path}`. Messages it accepted are kept.',
   },
@@ -283,6 +289,35 @@ const rows = {
     template: 'the checkpoint of run {runId} has version {version}; this release reads {expected}',
     remedy: 'Finish the turn with the release that wrote it, or reset the session.',
   },
+  // -- host: threads and processes beside the event loop
+  CHILD_PROCESS_SPAWN_FAILED: {
+    severity: 'error',
+    template: '{command} could not be started in {cwd}: {reason}',
+    remedy: 'Check that the command is installed and executable, and that the folder exists.',
+  },
+  CHILD_PROCESS_EXITED: {
+    severity: 'error',
+    template: '{what} ended with {how}{last}',
+    remedy:
+      'Its supervisor starts it again. If it comes back, run the command by hand and read what it says.',
+  },
+  WORKER_THREAD_FAILED: {
+    severity: 'error',
+    template: 'the thread {what} failed: {reason}',
+    remedy: 'Its supervisor starts it again. The cause holds the error and its stack.',
+  },
+  CHILD_INPUT_REFUSED: {
+    severity: 'warn',
+    template: '{what} did not get {input}: {reason}',
+    remedy: 'Send it again when the child has caught up or lives again; nothing holds it until then.',
+    retryable: true,
+  },
+  KILL_UNVERIFIED: {
+    severity: 'error',
+    template: '{what} was killed and is still there after {waitMs} ms',
+    remedy:
+      'Look at it with `ps`: it hangs in the kernel, or belongs to another user. No second one is started beside it.',
+  },
   // -- models and tools
   PROVIDER_INVALID: {
     severity: 'error',
@@ -416,6 +451,11 @@ const rows = {
     template: 'invalid frame: {reason}',
     remedy: 'Send one JSON text frame { type: "req", id, method, params } per request.',
   },
+  FILE_UNWRITABLE: {
+    severity: 'error',
+    template: '{file} cannot be written: {reason}',
+    remedy: 'Make its folder, and have the right to write there; or name another file with --out.',
+  },
   MACHINE_UNKNOWN: {
     severity: 'warn',
     template: 'there is no machine "{name}"; the nearest known one is "{nearest}"',
@@ -521,9 +561,91 @@ const rows = {
     template: 'another coppice owns {path}: pid {pid}, since {since}',
     remedy: 'Stop that one with `coppice stop`, or give this one a directory of its own with --state-dir.',
   },
+  // -- testing
+  TEST_NOT_A_MACHINE: {
+    severity: 'error',
+    template: 'paths can be made from an XState v5 machine only, and this is {what}',
+    remedy: 'Pass what setup().createMachine() or createMachine() of xstate 5 returns.',
+  },
+  TEST_NOT_PROVIDED: {
+    severity: 'error',
+    template: 'the machine "{machine}" names what nobody provided: {names}',
+    remedy: 'Pass it in setup({ ... }), or with machine.provide({ ... }) before making paths.',
+  },
+  TEST_START_FAILED: {
+    severity: 'error',
+    template: 'the machine "{machine}" failed at its start: {reason}',
+    remedy: 'Pass the input it needs as `input`; if it has that, read the cause.',
+  },
+  TEST_INLINE_ACTOR: {
+    severity: 'error',
+    template:
+      'the machine "{machine}" spawns the actor "{actor}" from logic that has no name, which no test can script',
+    remedy:
+      "Name the logic in setup({ actors }) and spawn it by that name, or pass inlineActors: 'run' to run it for real.",
+  },
+  TEST_SCHEMA_UNSUPPORTED: {
+    severity: 'error',
+    template: 'no payload of {event} could be made from its schema: {reason}',
+    remedy: 'Give cases of that event yourself, as `examples` or `events`.',
+  },
+  TEST_OPTION_INVALID: {
+    severity: 'error',
+    template: '{option} is {value}, expected {expected}',
+    remedy: 'Correct that option.',
+  },
+  TESTGEN_MODULE_FAILED: {
+    severity: 'error',
+    template: '{file} could not be loaded: {reason}',
+    remedy:
+      'It is loaded by Node as it is: imports name files with their ending, and of TypeScript only types are left out (no enums, no namespaces). See that `node FILE` runs.',
+  },
+  TESTGEN_NO_MACHINE: {
+    severity: 'error',
+    template: '{file} exports no machine {wanted}; it exports {exported}',
+    remedy: 'Export what createMachine() returns, and name that export with --export unless it is called machine.',
+  },
+  TESTGEN_MANY_MACHINES: {
+    severity: 'error',
+    template: '{file} exports several machines: {names}',
+    remedy: 'Say which one with --export NAME.',
+  },
+  TESTGEN_COMPANION_UNKNOWN: {
+    severity: 'error',
+    template: '{file} exports {key}, which says nothing to testgen; the nearest is "{nearest}"',
+    remedy: 'Correct the name, or take it out.',
+  },
+  TESTGEN_INPUT_NOT_DATA: {
+    severity: 'error',
+    template: '{what} of {machine} holds a function or an actor, which cannot be written into a test file',
+    remedy: 'Give it as plain data; what a machine does belongs into its actions and actors.',
+  },
+  TESTGEN_FILE_UNREADABLE: {
+    severity: 'error',
+    template: '{file} cannot be read: {reason}',
+    remedy: 'Have the right to read it, or name another file with --out.',
+  },
+  TESTGEN_FILE_MISSING: {
+    severity: 'error',
+    template: 'there is no file {file} to check',
+    remedy: 'Write it first: the same command without --check.',
+  },
+  TESTGEN_FILE_FOREIGN: {
+    severity: 'error',
+    template: '{file} is there and was not written by `coppice testgen`',
+    remedy: 'Name another file with --out; or write over this one with --force.',
+  },
+  TESTGEN_STALE: {
+    severity: 'error',
+    template: '{file} and the machine {machine} disagree, first in {difference}',
+    remedy:
+      'If the machine is right, write the file again: the command is in its head. If it is not, the file has found a bug.',
+  },
 } as const satisfies Record<string, ErrorRow>;
 
+/** The codes of the table, without their `COPPICE_`. */
 export type ErrorCode = keyof typeof rows;
+/** The table of errors: template, severity and remedy by code. `docs/errors.md` is made from it. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = rows;
 
 export type Details = Readonly<Record<string, unknown>>;

@@ -19,6 +19,7 @@ import type { Provider } from './models/index.ts';
 import type { Clock } from './supervisor/index.ts';
 import type { Tool } from './tools/index.ts';
 
+/** What a host hands to its gateway. */
 export interface GatewayOverrides {
   /** Where the durable store and the log live. One gateway at a time: take `acquireLock` if others may come. */
   readonly stateDir: string;

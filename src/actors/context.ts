@@ -36,6 +36,7 @@ export function createPrepare(deps: Deps, options: RunOptions) {
       handOver: asked.tools !== undefined,
       tools: asked.tools ? [] : toolsOf(options.tools(agentId)),
       retry: { ...DEFAULT_RETRY, ...options.retry },
+      ...(options.loop ? { loop: options.loop } : {}),
       resume: resumeFrom(read.checkpoint('run', message.runId), message.runId),
       journal: read.toolJournal(message.runId).map(journalled),
     };

@@ -8,6 +8,7 @@ import type { ChildSpec } from '../supervisor/index.ts';
 import type { Deps } from './deps.ts';
 import { PATHS } from './paths.ts';
 
+/** The waits of a planned restart, and who carries it out. */
 export interface CoordinatorOptions {
   readonly deferMs: number;
   readonly drainMs: number;

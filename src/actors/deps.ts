@@ -9,6 +9,7 @@ import type { Registry } from '../supervisor/registry.ts';
 import type { Tool } from '../tools/contract.ts';
 import type { Channel, RunSignal } from '../channels/contract.ts';
 
+/** Makes ids that nobody made before. */
 export interface Ids {
   /** A fresh id: 21 URL-safe characters. */
   id(): string;

@@ -37,6 +37,7 @@ interface Waiting {
 
 type DoorDeps = Pick<Deps, 'clock' | 'ids' | 'registry' | 'store'>;
 
+/** The way in: offers a message to the gate, and settles with its answer, whatever dies meanwhile. */
 export function createDoor(deps: DoorDeps, options: { readonly deadlineMs?: number } = {}): Door {
   const { clock, ids, registry, store } = deps;
   const deadlineMs = options.deadlineMs ?? LIMITS.offerDeadlineMs;

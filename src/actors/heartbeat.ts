@@ -7,6 +7,7 @@ import type { ChildSpec } from '../supervisor/index.ts';
 import type { Deps } from './deps.ts';
 import type { Door } from './door.ts';
 
+/** What one agent is asked, how often and when. */
 export interface HeartbeatOptions {
   /** The id of the child. Default `heartbeat`. */
   readonly id?: string;

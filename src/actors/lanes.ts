@@ -5,6 +5,7 @@ import type { LaneAnswer } from '../machines/session.ts';
 import type { ChildSpec, StartContext } from '../supervisor/index.ts';
 import type { Deps } from './deps.ts';
 
+/** The bounds of one lane. */
 export interface LaneOptions {
   readonly name: string;
   readonly maxConcurrent: number;

@@ -14,6 +14,7 @@ export const profileChild = (_deps: Deps, provider: string): ChildSpec => ({
   restart: 'permanent',
 });
 
+/** The health of a provider. */
 export interface ProfileState {
   /** `ready` also when nobody watches over this provider. */
   readonly state: 'ready' | 'cooling' | 'half_open';
@@ -21,6 +22,7 @@ export interface ProfileState {
   readonly untilAt: number | null;
 }
 
+/** What is known of the health of a provider now. */
 export function profileState(deps: Pick<Deps, 'registry'>, provider: string): ProfileState {
   const snapshot = deps.registry.peek(modelPath(provider)) as AnyMachineSnapshot | undefined;
   const state = snapshot?.value;

@@ -1,8 +1,8 @@
 import { encodeSegment } from '../supervisor/index.ts';
 
-/** Where everybody lives. Actors are reached by these, never by a kept ref. */
 const core = 'gateway/core';
 const work = `${core}/work`;
+/** Where everybody lives. Actors are reached by these, never by a kept ref. */
 export const PATHS = {
   root: 'gateway',
   watch: 'gateway/watch',
@@ -28,6 +28,9 @@ export const PATHS = {
 
 /** How the keys of sessions begin that live for one message. */
 export const EPHEMERAL = 'ephemeral:';
+/** Where the session of that key lives, when it lives. */
 export const sessionPath = (sessionKey: string): string => `${PATHS.sessions}/${encodeSegment(sessionKey)}`;
+/** Where the lane of that name lives. */
 export const lanePath = (lane: string): string => `${PATHS.lanes}/${encodeSegment(lane)}`;
+/** Where the health of that provider lives. */
 export const modelPath = (provider: string): string => `${PATHS.models}/${encodeSegment(provider)}`;

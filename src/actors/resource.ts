@@ -3,6 +3,7 @@ import { callbackEffect } from '../host/index.ts';
 import { withEffects, type ResourceInput } from '../machines/resource.ts';
 import type { ChildSpec, Clock, Disposer, Registry } from '../supervisor/index.ts';
 
+/** Whom a resource is opened for. */
 export interface OpenContext {
   readonly path: string;
   readonly incarnation: number;
@@ -11,6 +12,7 @@ export interface OpenContext {
   fail(error: unknown): void;
 }
 
+/** How a resource is opened, and how long that may take. */
 export interface ResourceSpec {
   readonly id: string;
   /** Opens it and returns how to close it. Called once per incarnation. */

@@ -1,4 +1,5 @@
 import type { RetryPolicy } from '../machines/retry.ts';
+import type { LoopPolicyOptions } from '../machines/tool-loop.ts';
 import type { Candidate, TurnMessage } from '../machines/turn.ts';
 import type { Tool } from '../tools/contract.ts';
 import type { SignalSeq } from './signal-seq.ts';
@@ -13,6 +14,8 @@ export interface RunOptions {
   workspace(agentId: string): string;
   /** Those the agent may use. */
   tools(agentId: string): ReadonlyMap<string, Tool>;
+  /** When repeated tool calls are a loop. On by default. */
+  readonly loop?: LoopPolicyOptions;
   readonly retry: Partial<RetryPolicy>;
   readonly idleMs: number;
   readonly firstByteMs: number;

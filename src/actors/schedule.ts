@@ -8,6 +8,7 @@ import type { ScheduleInput } from '../machines/schedule.ts';
 import type { ChildSpec, TimerHandle } from '../supervisor/index.ts';
 import type { Deps } from './deps.ts';
 
+/** How often, and to whom, the tick goes. */
 export interface ScheduleOptions {
   /** The paths of everything alive that wants `clock.tick`. Asked at every tick. */
   receivers(): readonly string[];

@@ -10,6 +10,7 @@ import { EPHEMERAL, PATHS, sessionPath } from './paths.ts';
 import { sessionLogic } from './session.ts';
 import type { SessionOptions } from './session.ts';
 
+/** What holds for all sessions. */
 export interface SessionsOptions extends Omit<SessionOptions, 'answer'> {
   /** The lane a session's turns run in. Default `main`. */
   readonly laneOf?: (sessionKey: string) => string;
@@ -44,6 +45,7 @@ type SessionsDeps = Pick<
 type Result = SessionAnswer['result'];
 type Waiting = (result: Result) => void;
 
+/** The way to sessions, which are started when somebody asks for them. */
 export function sessionsDoor(deps: SessionsDeps, options: SessionsOptions): SessionsDoor {
   const { clock, ids, registry, store } = deps;
   const waiting = new Map<string, Waiting>();

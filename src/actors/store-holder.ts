@@ -20,6 +20,7 @@ export interface StoreHolder extends Store {
   readonly open: boolean;
 }
 
+/** A store without a writer yet. `waitMs`: how long a commit waits for the next one. */
 export function createStoreHolder(init: {
   clock: Clock;
   statements: Statements;

@@ -63,7 +63,7 @@ export const createRecordSkip = (deps: Deps) =>
 
 async function record(
   deps: Deps,
-  args: PromiseArgs<ToolCallInput>,
+  args: Pick<PromiseArgs<ToolCallInput>, 'input' | 'signal'>,
   result: ToolResult,
   begunAt: number,
 ): Promise<ToolAnswer> {

@@ -6,6 +6,7 @@ import type { RecentQuery } from './ring.ts';
 import { createSubscriber } from './subscriber.ts';
 import type { Subscriber, SubscriberStats, Subscription } from './subscriber.ts';
 
+/** What a bus needs from its host. */
 export interface BusOptions {
   /** Epoch milliseconds. */
   now(): number;
@@ -15,6 +16,7 @@ export interface BusOptions {
   readonly ringSize?: number;
 }
 
+/** Counters of a bus. */
 export interface BusStats {
   readonly published: number;
   /** Facts published after `close()`: remembered, delivered to nobody. */

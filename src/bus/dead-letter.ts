@@ -1,6 +1,7 @@
 import type { Bus } from './bus.ts';
 import type { Trace } from './trace.ts';
 
+/** An event that nobody took. */
 export interface DeadLetter {
   /** The path, or the id of an actor that never had one. */
   readonly to: string;
@@ -10,6 +11,7 @@ export interface DeadLetter {
   readonly trace?: Trace | undefined;
 }
 
+/** Keeps the newest dead letters, and counts all. */
 export interface DeadLetterOffice {
   record(letter: DeadLetter): void;
   /** The newest letters, oldest first. */

@@ -16,6 +16,7 @@ export type AnyEnvelope = { [K in FactType]: Envelope<K> }[FactType];
 
 /** Lowest first: the order in which an overflowing queue gives things up. */
 export const SEVERITIES = ['debug', 'info', 'warn', 'error', 'fatal'] as const satisfies readonly Severity[];
+/** Severities as numbers that can be compared: the worse, the higher. */
 export const rank = (severity: Severity): number => SEVERITIES.indexOf(severity);
 
 export const isFactType = (type: string): type is FactType => Object.hasOwn(EVENTS, type);

@@ -9,6 +9,7 @@ import type { Trace } from './trace.ts';
 
 type Kind = 'string' | 'number' | 'boolean' | 'record' | 'strings' | readonly string[];
 
+/** One field of a fact. */
 export interface Field<K extends Kind = Kind, O extends boolean = boolean> {
   readonly kind: K;
   readonly optional: O;
@@ -16,6 +17,7 @@ export interface Field<K extends Kind = Kind, O extends boolean = boolean> {
   readonly doc?: string;
 }
 
+/** One fact of the catalogue. */
 export interface EventRow {
   readonly severity: Severity;
   readonly doc: string;
@@ -36,6 +38,7 @@ const may = <const K extends Kind>(kind: K, doc?: string): Field<K, true> => ({
 const session = { sessionKey: may('string'), sessionId: may('string') } as const;
 const child = { childPath: must('string'), childIncarnation: must('number') } as const;
 
+/** The catalogue: every fact with its severity, what it says, and its fields. `docs/events.md` is made from it. */
 export const EVENTS = {
   // -- the thirteen diagnostic events of the study
   'model.usage': {
@@ -483,6 +486,7 @@ export const EVENTS = {
   },
 } as const satisfies Record<string, EventRow>;
 
+/** The names of the catalogue. */
 export type FactType = keyof typeof EVENTS;
 
 type ValueOf<K> = K extends 'string'
@@ -505,6 +509,7 @@ type FieldsOf<R extends Readonly<Record<string, Field>>> = {
   readonly [N in keyof R as R[N]['optional'] extends true ? N : never]?: ValueOf<R[N]['kind']> | undefined;
 };
 
+/** The fields of a fact, as a type. */
 export type FieldsOfFact<T extends FactType> = FieldsOf<(typeof EVENTS)[T]['fields']>;
 
 /** What a machine emits: the fact's own fields, and the trace it belongs to. */

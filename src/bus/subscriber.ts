@@ -4,6 +4,7 @@ import type { AnyEnvelope } from './envelope.ts';
 import type { FactType } from './events.ts';
 import { createSeverityQueue } from './severity-queue.ts';
 
+/** Who hears which facts, and how many may wait. */
 export interface Subscription {
   /** Names the subscriber in `stats()` and in facts about its failures. */
   readonly name: string;
@@ -15,6 +16,7 @@ export interface Subscription {
   deliver(envelope: AnyEnvelope): void | Promise<void>;
 }
 
+/** Counters of one subscriber. */
 export interface SubscriberStats {
   readonly name: string;
   readonly queued: number;

@@ -9,6 +9,7 @@ import type { Source } from './envelope.ts';
 import type { Fact } from './events.ts';
 import { isTrace } from './trace.ts';
 
+/** What a tap needs to make facts of what actors emit. */
 export interface TapOptions {
   readonly bus: Pick<Bus, 'publish'>;
   /** Path and incarnation of a live actor; undefined for actors that are no nodes of the tree. */
@@ -16,6 +17,7 @@ export interface TapOptions {
   readonly deadLetters: Pick<DeadLetterOffice, 'record'>;
 }
 
+/** Counters of a tap. */
 export interface TapStats {
   readonly emitted: number;
   /** Emitted events whose type is not in the catalogue, by type. */

@@ -12,6 +12,7 @@ export interface Delivery {
   readonly payload: unknown;
 }
 
+/** What became of a delivery. */
 export type DeliveryOutcome =
   | { readonly kind: 'sent'; readonly platformId?: string }
   /** It may have arrived. Repeated only if the channel takes idempotency keys. */
@@ -23,6 +24,7 @@ export type DeliveryOutcome =
       readonly retryAfterMs?: number;
     };
 
+/** A message as a channel brings it. */
 export interface ChannelMessage {
   readonly account: string;
   readonly platformId: string;
@@ -47,6 +49,7 @@ export type Receipt =
       readonly error?: { readonly code: string; readonly message: string };
     };
 
+/** One direction of a channel, which lives and fails by itself. */
 export interface ChannelLeg {
   readonly name: 'inbound' | 'outbound';
   /** Resolves when the leg works. `lost` reports that it stopped working; it may be called once, at any later time. */
@@ -60,6 +63,7 @@ export interface ChannelLeg {
   probe?(signal: AbortSignal): Promise<void>;
 }
 
+/** A way in and out: what a platform must offer to be a channel. */
 export interface Channel {
   readonly name: string;
   /** Without an outbound leg nothing is ever delivered to it: the transcript is all there is of a reply. */
@@ -82,6 +86,7 @@ export interface HookAnswer {
   readonly receipt: Receipt;
 }
 
+/** Checks the shape of a channel while you write it. */
 export function defineChannel(channel: Channel): Channel {
   return channel;
 }

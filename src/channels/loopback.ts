@@ -12,6 +12,7 @@ export interface LoopbackChannel {
   next(target: string, signal?: AbortSignal): Promise<Delivery>;
 }
 
+/** How a loopback channel is called and how much it keeps. */
 export interface LoopbackOptions {
   /** Default `loopback`. */
   readonly name?: string;
@@ -19,6 +20,7 @@ export interface LoopbackOptions {
   readonly keep?: number;
 }
 
+/** A channel in memory, for tests and examples. */
 export function createLoopback(options: LoopbackOptions = {}): LoopbackChannel {
   const { name = 'loopback', keep = 1_000 } = options;
   const deliveries: Delivery[] = [];

@@ -19,6 +19,7 @@ export interface Webchat {
   readonly stats: WebchatStats;
 }
 
+/** Counters of the WebSocket chat. */
 export interface WebchatStats {
   readonly kept: number;
   readonly dropped: number;
@@ -26,6 +27,10 @@ export interface WebchatStats {
   readonly lastError: NormalError | undefined;
 }
 
+/**
+ * The channel behind the WebSocket chat: what a run says goes to its listeners, and some is kept while
+ * nobody listens.
+ */
 export function createWebchat(options: { readonly name?: string; readonly keep?: number } = {}): Webchat {
   const { name = 'webchat', keep = 1_000 } = options;
   const listeners = new Set<(signal: RunSignal) => void>();

@@ -47,6 +47,7 @@ const RETRY_AFTER_MS = 1_000;
 
 type Receive = (message: ChannelMessage) => Promise<Receipt>;
 
+/** A channel of signed requests in and, with a callback address, signed replies out. */
 export function createWebhook(
   options: WebhookOptions & { readonly clock: Clock; readonly callbackTimeoutMs?: number },
 ): Webhook {

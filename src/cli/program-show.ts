@@ -2,11 +2,13 @@ import { type Command, Option } from 'commander';
 import { command, type Done, group, wholeNumber } from './command.ts';
 import type { Io } from './io.ts';
 import type { CommonOptions } from './options.ts';
+import { addTestgen } from './program-testgen.ts';
 
-/** What shows something: `events`, `machines`, `bench`, `demo`. */
+/** What shows something: `events`, `machines`, `testgen`, `bench`, `demo`. */
 export function addShowCommands(program: Command, io: Io, done: Done): void {
   addEvents(program, io, done);
   addMachines(program, io, done);
+  addTestgen(program, io, done);
   addBench(program, io, done);
   addDemo(program, io, done);
 }
@@ -57,6 +59,21 @@ function addMachines(program: Command, io: Io, done: Done): void {
     .argument('<name>', 'a machine, as `coppice machines ls` names it')
     .action(async (name: string, _options: object, self: Command) =>
       done(await (await load()).show(io, name, self.optsWithGlobals())),
+    );
+  command(
+    machines,
+    'diagram',
+    'Draw one machine as a Mermaid state diagram.',
+    [
+      'coppice machines diagram session --out session.mmd',
+      'coppice machines diagram run --out run.md',
+      'coppice machines diagram gate --json',
+    ].join('\n  '),
+  )
+    .argument('<name>', 'a machine, as `coppice machines ls` names it')
+    .option('--out <file>', 'write it there instead of showing it; *.md: as a page with the diagram in it')
+    .action(async (name: string, _options: object, self: Command) =>
+      done(await (await load()).draw(io, name, self.optsWithGlobals())),
     );
 }
 

@@ -59,10 +59,6 @@ const NOT_YET: readonly {
     message: 'accepted; this version has no sandbox yet, and its built-in tools stay inside the workspace',
   },
   {
-    path: 'tools.loopDetection',
-    message: 'accepted; this version bounds the tool calls of a turn, but has no loop detectors yet',
-  },
-  {
     path: 'session.queue.mode',
     unless: ['followup'],
     message: 'accepted; this version queues every message for a turn of its own (followup)',

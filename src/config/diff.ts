@@ -37,6 +37,7 @@ const RULES: readonly (readonly [pattern: string, effect: Effect])[] = [
   ['agents.list.*.timeoutMs', 'live'],
   ['tools.allow', 'live'],
   ['tools.deny', 'live'],
+  ['tools.loopDetection', 'live'],
   ['lanes.*.maxConcurrent', 'live'],
   ['session.idleMinutes', 'live'],
   ['session.queue.cap', 'live'],

@@ -26,6 +26,7 @@ export interface Origin {
   readonly where?: string;
 }
 
+/** The configuration in force, and where each value comes from. */
 export interface LoadedConfig {
   readonly config: Config;
   /** By dotted path, for every value in force. */

@@ -27,6 +27,7 @@ export function violations(config: Config): Violation[] {
     ...agentIds(config),
     ...profileIds(config),
     ...channelRules(config),
+    ...loopThresholds(config),
   ];
 }
 
@@ -58,6 +59,17 @@ function logSizes({ logging }: Config): Violation[] {
       message: `it is less than one file; make it at least ${logging.maxFileMb} (logging.maxFileMb), or make that smaller`,
     },
   ];
+}
+
+/** A warning comes before an end, and one loop ends before all calls are held to be one. */
+function loopThresholds({ tools: { loopDetection } }: Config): Violation[] {
+  const order = ['warningThreshold', 'criticalThreshold', 'globalCircuitBreakerThreshold'] as const;
+  return order.slice(1).flatMap((key, at) => {
+    const below = order[at] ?? 'warningThreshold';
+    if (loopDetection[key] > loopDetection[below]) return [];
+    const message = `${loopDetection[key]} is not more than ${below} (${loopDetection[below]}); make it at least ${loopDetection[below] + 1}, or make ${below} smaller`;
+    return [{ path: ['tools', 'loopDetection', key], message }];
+  });
 }
 
 /** Every model named anywhere has a provider. */

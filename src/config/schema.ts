@@ -11,6 +11,31 @@ import { choice, count, flag, group, ms, text, texts } from './schema-words.ts';
  * because zod's `default` skips the transform behind it.
  */
 
+const loopDetection = group(
+  {
+    enabled: flag('Warn a model that repeats itself, and end its turn when it goes on.').prefault(true),
+    historySize: count('Calls that are remembered; at least criticalThreshold.', 1).prefault(30),
+    warningThreshold: count('Repetitions before the model is warned.', 1).prefault(10),
+    criticalThreshold: count('Repetitions without anything new before the turn ends.', 2).prefault(20),
+    globalCircuitBreakerThreshold: count(
+      'Calls in a row, whichever they are, without anything new before the turn ends.',
+      3,
+    ).prefault(30),
+    pollTools: texts(
+      'Tools that are meant to be asked again and again, beside command_status and process.',
+    ).prefault([]),
+    detectors: group(
+      {
+        genericRepeat: flag('The same call again and again.').prefault(true),
+        knownPollNoProgress: flag('A poll whose answer does not change.').prefault(true),
+        pingPong: flag('Two calls that take turns.').prefault(true),
+      },
+      'Single detectors on or off.',
+    ).prefault({}),
+  },
+  'Loop detection.',
+);
+
 const tools = group(
   {
     allow: toolPolicy.allow.prefault(['*']),
@@ -22,20 +47,7 @@ const tools = group(
       },
       'Sandbox.',
     ).optional(),
-    loopDetection: group(
-      {
-        enabled: flag('Watch for repeated calls.').optional(),
-        historySize: count('Calls that are looked at.', 1).optional(),
-        warningThreshold: count('Repetitions before a warning.', 1).optional(),
-        criticalThreshold: count('Repetitions before a block.', 1).optional(),
-        globalCircuitBreakerThreshold: count('Calls without progress before all are blocked.', 1).optional(),
-        detectors: z
-          .record(z.string(), z.boolean())
-          .meta({ description: 'Single detectors on or off.' })
-          .optional(),
-      },
-      'Loop detection.',
-    ).optional(),
+    loopDetection: loopDetection.prefault({}),
     mcp: mcp.optional(),
   },
   'Tools.',

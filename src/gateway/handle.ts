@@ -19,6 +19,7 @@ import {
 } from './life.ts';
 import type { TreeNode } from '../supervisor/index.ts';
 
+/** A gateway in the hands of its host. */
 export interface GatewayHandle {
   /** Resolves when work is admitted; after 30 s also when it is not yet: `/readyz` says why. Rejects when it cannot stand at all. */
   start(): Promise<void>;

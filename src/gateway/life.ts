@@ -34,6 +34,7 @@ export interface LifeInit {
   readonly channels: readonly Channel[] | undefined;
 }
 
+/** How a gateway ended, as the exit code its process would have. */
 export interface Ended {
   /** 0 stopped on purpose, 70 the root supervisor gave up, 75 planned restart. */
   readonly code: 0 | 70 | 75;

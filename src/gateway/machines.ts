@@ -1,24 +1,17 @@
 /** The statecharts of the house as plain data: for whoever wants to look, with a gateway or without one. */
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { invokesOf, nodesOf, pathOf, waysOutOf } from '../machines/anatomy.ts';
+import { diagram } from '../machines/diagram.ts';
+import { effectNames } from '../machines/effect-missing.ts';
 import * as rooms from '../machines/index.ts';
 import type { MachineState, MachineSummary, MachineView } from '../server/port.ts';
-
-interface Room {
-  readonly machine: AnyStateMachine;
-  /** The same machine after a host has provided everything it must. */
-  readonly provided: AnyStateMachine;
-}
-
-/** Stands for any effect a host might provide. */
-const ANY_EFFECT = new Proxy({}, { get: () => () => undefined });
+import { lifeCycle } from '../supervisor/index.ts';
 
 /** Every exported `xMachine`, by the name of its room. */
-const MACHINES: ReadonlyMap<string, Room> = new Map(
-  Object.entries(rooms).flatMap(([name, room]) => {
-    const { [`${name}Machine`]: machine, withEffects } = room as Readonly<Record<string, unknown>>;
-    if (!isMachine(machine)) return [];
-    const provided: unknown = typeof withEffects === 'function' ? withEffects(ANY_EFFECT) : machine;
-    return [[name, { machine, provided: isMachine(provided) ? provided : machine }] as const];
+const MACHINES: ReadonlyMap<string, AnyStateMachine> = new Map(
+  Object.entries({ ...rooms, lifeCycle }).flatMap(([name, room]) => {
+    const { [`${name}Machine`]: machine } = room as Readonly<Record<string, unknown>>;
+    return isMachine(machine) ? [[name, machine] as const] : [];
   }),
 );
 
@@ -35,20 +28,20 @@ export function listMachines(): MachineSummary[] {
 
 /** Undefined: there is no such machine. */
 export function describeMachine(name: string): MachineView | undefined {
-  const room = MACHINES.get(name);
-  if (!room) return undefined;
-  const { machine } = room;
+  const machine = MACHINES.get(name);
+  if (!machine) return undefined;
   return {
     name,
-    states: [...walk(machine.root)],
+    states: [...nodesOf(machine.root)].map(stateOf),
     events: machine.events.filter((type) => !type.startsWith('xstate.')).toSorted(),
-    effects: effectsOf(room),
+    effects: effectNames(machine),
   };
 }
 
-function* walk(node: AnyStateNode): Generator<MachineState> {
-  yield stateOf(node);
-  for (const child of Object.values(node.states)) yield* walk(child);
+/** As a Mermaid state diagram. Undefined: there is no such machine. */
+export function drawMachine(name: string): string | undefined {
+  const machine = MACHINES.get(name);
+  return machine && diagram(machine);
 }
 
 function stateOf(node: AnyStateNode): MachineState {
@@ -57,40 +50,11 @@ function stateOf(node: AnyStateNode): MachineState {
     path: pathOf(node),
     type: node.type,
     ...(initial ? { initial: initial.key } : {}),
-    transitions: transitionsOf(node),
-    invokes: node.invoke.map(({ src, id }) => (typeof src === 'string' ? src : id)),
+    transitions: waysOutOf(node).map(({ on, targets, guard }) => ({
+      on,
+      targets: targets.map(pathOf),
+      guarded: guard !== undefined,
+    })),
+    invokes: invokesOf(node),
   };
-}
-
-const pathOf = (node: AnyStateNode): string => node.path.join('.');
-
-function transitionsOf(node: AnyStateNode): MachineState['transitions'] {
-  const all = [...[...node.transitions.values()].flat(), ...(node.always ?? [])];
-  return all.map(({ eventType, target, guard }) => ({
-    on: nameOf(eventType, node),
-    targets: (target ?? []).map(pathOf),
-    guarded: guard !== undefined,
-  }));
-}
-
-/** The names XState makes for its own events, in words. */
-function nameOf(eventType: string, node: AnyStateNode): string {
-  if (eventType === '') return 'always';
-  const [, kind, rest = ''] =
-    /^xstate\.(done\.state|done\.actor|error\.actor|after)\.(.*)$/.exec(eventType) ?? [];
-  if (kind === undefined) return eventType;
-  if (kind === 'after') return `after ${rest.split('.')[0]}`;
-  return kind === 'done.state' ? 'done' : `${kind.split('.')[0]} ${rest || node.key}`;
-}
-
-/** Actors are effects by rule; of the actions, those that `withEffects` puts something else in the place of. */
-function effectsOf({ machine, provided }: Room): MachineView['effects'] {
-  const own = machine.implementations.actions;
-  const actions = Object.entries(provided.implementations.actions).filter(
-    ([name, action]) => action !== own[name],
-  );
-  return [
-    ...Object.keys(machine.implementations.actors).map((name) => ({ name, kind: 'actor' as const })),
-    ...actions.map(([name]) => ({ name, kind: 'action' as const })),
-  ];
 }

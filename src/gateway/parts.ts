@@ -22,7 +22,7 @@ import { LIMITS } from '../machines/limits.ts';
 import { createProviders, type Provider } from '../models/index.ts';
 import { WEBSOCKET_CHANNEL } from '../server/index.ts';
 import { statements, type OpenReader, type OpenStore } from '../store/index.ts';
-import { createSupervision, type Disposer, type Supervision } from '../supervisor/index.ts';
+import { createSupervision, TURN_BUDGET, type Disposer, type Supervision } from '../supervisor/index.ts';
 import type { Census } from '../telemetry/aggregate.ts';
 import { factOf } from '../telemetry/reports.ts';
 import { createTools, narrowTools, type Tool } from '../tools/index.ts';
@@ -91,6 +91,7 @@ export function createParts(init: PartsInit): GatewayParts {
   const supervision = createSupervision({
     clock,
     random: ports.random,
+    turnBudget: TURN_BUDGET,
     report: (report) =>
       void bus.publish(factOf(report), { path: report.path, incarnation: report.incarnation }),
     deadLetter: (to, event) => deadLetters.record({ to, eventType: event.type, reason: 'noproc' }),

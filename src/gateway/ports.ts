@@ -8,6 +8,7 @@ import { listenOn } from '../server/index.ts';
 import { openAttachments, openReader, openStore } from '../store/index.ts';
 import type { Clock } from '../supervisor/index.ts';
 
+/** The world as a gateway touches it. Each may be replaced, by a simulator for instance. */
 export interface GatewayPorts {
   readonly clock: Clock;
   readonly ids: Ids;
@@ -23,6 +24,7 @@ export interface GatewayPorts {
   readonly net: { readonly listen: typeof listenOn };
 }
 
+/** The real world. */
 export function systemPorts(): GatewayPorts {
   return {
     clock: createClock(),

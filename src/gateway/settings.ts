@@ -26,7 +26,7 @@ export interface GatewaySettings {
   readonly heartbeats: readonly HeartbeatOptions[];
   readonly runs: Pick<
     RunOptions,
-    'candidates' | 'systemPrompt' | 'workspace' | 'retry' | 'idleMs' | 'firstByteMs'
+    'candidates' | 'systemPrompt' | 'workspace' | 'loop' | 'retry' | 'idleMs' | 'firstByteMs'
   >;
   readonly sessions: Pick<SessionsOptions, 'agentOf' | 'idleMs' | 'turnTimeoutMs' | 'laneOf' | 'maxQueue'>;
   readonly coordinator: Pick<CoordinatorOptions, 'deferMs' | 'drainMs' | 'cooldownMs'>;
@@ -65,6 +65,7 @@ export function settingsOf(config: Config): GatewaySettings {
       candidates: (id, message) => candidatesOf(agent(id), message),
       systemPrompt: (id) => agent(id).systemPrompt ?? '',
       workspace: (id) => agent(id).workspace,
+      loop: config.tools.loopDetection,
       retry: { ...config.retry, ...withoutUndefined(models.retry) },
       idleMs: MODEL_IDLE_MS,
       firstByteMs: MODEL_FIRST_BYTE_MS,

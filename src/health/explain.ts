@@ -13,6 +13,7 @@ export type FindingCode =
   | 'PARKED'
   | 'BACKING_OFF'
   | 'STOPPING'
+  | 'SUSPENDED'
   | 'CHILD_PARKED'
   | 'CHILD_BACKING_OFF'
   | 'WAITS_FOR_TICKET'
@@ -89,6 +90,10 @@ function supervised({ path, lastReport }: Subject, node: TreeNode): Finding[] {
   if (node.status === 'backing-off') return [{ code: 'BACKING_OFF', text: `waits for its next start${why}` }];
   if (node.status === 'stopping')
     return [{ code: 'STOPPING', text: 'is going down, or waits for a sibling it depends on' }];
+  if (node.held !== undefined)
+    return [
+      { code: 'SUSPENDED', text: `suspended by an operator; ${node.held} events wait until it is resumed` },
+    ];
   return [];
 }
 

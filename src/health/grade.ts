@@ -15,6 +15,10 @@ export interface Grade {
   readonly reasons: readonly string[];
 }
 
+const CHAT_WAY_IN = ['edge', 'edge/channels', 'edge/channels/webchat', 'edge/channels/webchat/inbound'].map(
+  (path) => `gateway/core/${path}`,
+);
+
 /** Can the gateway accept *and* complete a turn? Empty means yes. Sentences for people; the first words are stable. */
 export function whyNotReady(evidence: Evidence): string[] {
   const reasons: string[] = [];
@@ -25,6 +29,14 @@ export function whyNotReady(evidence: Evidence): string[] {
     const node = find(evidence.tree, `gateway/core/work/${name}`);
     if (node?.status !== 'running') reasons.push(`${name}: ${node?.status ?? 'not running'}`);
   }
+  // Every turn that a person asks for needs a ticket of it; the other lanes hold up only what was scheduled.
+  const main = find(evidence.tree, 'gateway/core/work/lanes/main');
+  if (main && main.status !== 'running') reasons.push(`lane main: ${main.status}`);
+  const chat = CHAT_WAY_IN.map((path) => find(evidence.tree, path)).find(
+    (node) => node && node.status !== 'running',
+  );
+  if (chat)
+    reasons.push(`chat: ${chat.path} is ${chat.status}, and with it the way in for WebSocket clients`);
   if (evidence.providers.length > 0 && evidence.providers.every((p) => p.state === 'cooling')) {
     reasons.push(
       `models: every provider is cooling down (${evidence.providers.map((p) => p.name).join(', ')})`,

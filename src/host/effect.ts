@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   fromCallback,
   fromPromise,
@@ -8,6 +7,8 @@ import {
   type NonReducibleUnknown,
   type PromiseActorLogic,
 } from 'xstate';
+import { createGuards, type Guards } from './guards.ts';
+import { runOwned, runUnowned, type Owner } from './owner.ts';
 
 /**
  * The guarded door for effects. Everything that touches the world enters the tree through here, so that whatever
@@ -21,15 +22,7 @@ const FAILED = 'effect.failed';
 /** Why the signal of an effect is aborted at its end. One for all: without a reason each abort makes an exception with a stack. */
 const ENDED = new DOMException('the effect has ended', 'AbortError');
 
-/** Who owns the code that runs now: found again by the process trap for errors that slip past every guard. */
-export interface Owner {
-  readonly actorId: string;
-  fail(error: unknown): void;
-}
-const owners = new AsyncLocalStorage<Owner>();
-export const currentOwner = (): Owner | undefined => owners.getStore();
-
-export interface PromiseArgs<I> {
+export interface PromiseArgs<I> extends Guards {
   readonly input: I;
   /** Aborted when the invoking state is left or the actor is stopped. */
   readonly signal: AbortSignal;
@@ -54,22 +47,22 @@ export function promiseEffect<O, I extends NonReducibleUnknown = NonReducibleUnk
       },
     };
     const both = AbortSignal.any([signal, controller.signal]);
-    return owners.run(owner, () => Promise.race([run({ input, signal: both }), stray]));
+    const guards = createGuards(owner);
+    both.addEventListener('abort', guards.end, { once: true });
+    return runOwned(owner, () => Promise.race([run({ ...guards, input, signal: both }), stray])).finally(
+      guards.end,
+    );
   });
 }
 
-export interface CallbackArgs<E extends EventObject, I> {
+export interface CallbackArgs<E extends EventObject, I> extends Guards {
   readonly input: I;
   /** To the invoking machine. Ignored after the end. */
   send(event: AnyEventObject): void;
   /** Events the machine sends to this effect. A throwing listener fails the effect. */
-  onEvent(listener: (event: E) => void): void;
+  onEvent(listener: (event: E) => void | Promise<void>): void;
   /** Aborted on every exit: stopped, failed, reaped. */
   readonly signal: AbortSignal;
-  /** Wraps a listener or timer callback: a throw in it becomes this effect's failure. Does nothing after the end. */
-  guard<A extends unknown[]>(fn: (...args: A) => void): (...args: A) => void;
-  /** Fails this effect: cleanup runs, the invoker gets `onError`. */
-  fail(error: unknown): void;
 }
 
 /** A long-lived effect. Returns its cleanup, which runs exactly once, on every exit. */
@@ -80,35 +73,29 @@ export function callbackEffect<
   const base = fromCallback<E, I>(({ input, self, sendBack, receive }) => {
     const controller = new AbortController();
     const { signal } = controller;
-    const fail = (error: unknown): void => {
-      // Through the mailbox: XState fails an actor only from inside a transition.
-      if (!signal.aborted)
-        (self as unknown as { send(event: AnyEventObject): void }).send({ type: FAILED, error });
+    const owner: Owner = {
+      actorId: self.id,
+      fail(error) {
+        // Through the mailbox: XState fails an actor only from inside a transition.
+        const ref = self as unknown as { send(event: AnyEventObject): void };
+        if (!signal.aborted) runUnowned(() => ref.send({ type: FAILED, error }));
+      },
     };
-    const guard =
-      <A extends unknown[]>(fn: (...args: A) => void) =>
-      (...args: A): void => {
-        if (signal.aborted) return;
-        try {
-          fn(...args);
-        } catch (error) {
-          fail(error);
-        }
-      };
+    const guards = createGuards(owner);
     const send = (event: AnyEventObject): void => {
-      if (!signal.aborted) sendBack(event);
+      if (!signal.aborted) runUnowned(() => sendBack(event));
     };
-    let cleanup: void | (() => void);
-    try {
-      cleanup = owners.run({ actorId: self.id, fail }, () =>
-        run({ input, send, onEvent: (listener) => receive(guard(listener)), signal, guard, fail }),
-      );
-    } catch (error) {
-      controller.abort(error);
-      throw error;
-    }
+    const end = (reason: unknown): void => {
+      guards.end();
+      controller.abort(reason);
+    };
+    const cleanup = orEnd(end, () =>
+      runOwned(owner, () =>
+        run({ ...guards, input, send, onEvent: (listener) => receive(guards.guard(listener)), signal }),
+      ),
+    );
     return () => {
-      controller.abort(ENDED);
+      end(ENDED);
       cleanup?.();
     };
   });
@@ -121,4 +108,13 @@ export function callbackEffect<
       throw (event as unknown as { error: unknown }).error;
     },
   };
+}
+
+function orEnd<T>(end: (reason: unknown) => void, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    end(error);
+    throw error;
+  }
 }

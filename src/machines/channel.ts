@@ -3,17 +3,12 @@ import type { AnyEventObject, CallbackActorLogic, PromiseActorLogic } from 'xsta
 import type { Fact } from '../bus/events.ts';
 import { CoppiceError, normalizeError } from '../errors.ts';
 import type { NormalError } from '../errors.ts';
-import { missingCallback, missingPromise } from './effect-missing.ts';
+import { complete, missingCallback, missingPromise } from './effect-missing.ts';
 import { endingOf } from './ending.ts';
 import type { ClockTick, Ending, ShutdownEvent } from './ending.ts';
 import { LIMITS } from './limits.ts';
 
-/**
- * One leg of a channel. It says connected only while there is evidence from this very leg: one failed probe makes
- * it suspect, two end the attempt. Nobody waits for an old attempt to stop: its signal is aborted, what still
- * comes from it is fenced by its number, and a new attempt begins. When the ladder is used up the leg ends, so
- * that its supervisor counts it.
- */
+/** What a leg is started with. */
 export interface ChannelInput {
   readonly path: string;
   readonly channel: string;
@@ -22,12 +17,14 @@ export interface ChannelInput {
   readonly probes: boolean;
 }
 
+/** What a leg hears. */
 export type ChannelEvent =
   | { readonly type: 'leg.started'; readonly attempt: number; readonly atMs: number }
   | { readonly type: 'leg.lost'; readonly attempt: number; readonly reason: string }
   | ClockTick
   | ShutdownEvent;
 
+/** What a leg knows. Plain JSON. */
 export interface ChannelContext {
   readonly path: string;
   readonly channel: string;
@@ -47,11 +44,13 @@ export interface ChannelContext {
   readonly error: NormalError | null;
 }
 
+/** One attempt of a leg, by its number. */
 export interface Attempt {
   readonly path: string;
   readonly attempt: number;
 }
 
+/** What a leg needs from its host. */
 export interface ChannelEffects {
   /** One attempt: starts the leg, says `leg.started` and, later, `leg.lost`. It ends by being stopped. */
   readonly attempt: CallbackActorLogic<AnyEventObject, Attempt>;
@@ -137,6 +136,12 @@ const probeFailed = [
   { target: 'suspect', actions: 'failProbe' },
 ] as const;
 
+/**
+ * One leg of a channel. It says connected only while there is evidence from this very leg: one failed probe makes
+ * it suspect, two end the attempt. Nobody waits for an old attempt to stop: its signal is aborted, what still
+ * comes from it is fenced by its number, and a new attempt begins. When the ladder is used up the leg ends, so
+ * that its supervisor counts it.
+ */
 export const channelMachine = leg.createMachine({
   id: 'channel',
   options: { maxIterations: LIMITS.maxIterations },
@@ -251,9 +256,15 @@ export const channelMachine = leg.createMachine({
   output: endingOf,
 });
 
+/**
+ * The machine with its effects in place.
+ *
+ * @throws CoppiceError EFFECT_MISSING with its name for one that is not there
+ */
 export const withEffects = (effects: ChannelEffects): typeof channelMachine =>
-  channelMachine.provide({ actors: { attempt: effects.attempt, probe: effects.probe } });
+  complete(channelMachine, effects).provide({ actors: { attempt: effects.attempt, probe: effects.probe } });
 
+/** One plain event of every type, for generated tests. */
 export const examples: readonly ChannelEvent[] = [
   { type: 'leg.started', attempt: 1, atMs: 1_000 },
   { type: 'leg.lost', attempt: 1, reason: 'the socket closed' },

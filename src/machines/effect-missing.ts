@@ -1,5 +1,5 @@
 import { fromCallback, fromPromise } from 'xstate';
-import type { ActorLogic, EventObject, NonReducibleUnknown, Snapshot } from 'xstate';
+import type { ActorLogic, AnyStateMachine, EventObject, NonReducibleUnknown, Snapshot } from 'xstate';
 import { CoppiceError } from '../errors.ts';
 
 /**
@@ -32,5 +32,36 @@ export const missing = <TOutput, TEvent extends EventObject, TInput extends NonR
 ): UnknownLogic<TOutput, TEvent, TInput> =>
   missingPromise<TOutput, TInput>(effect) as unknown as UnknownLogic<TOutput, TEvent, TInput>;
 
-/** For an action. The only action of the house that throws. */
-export const missingAction = (effect: string) => (): void => fail(effect);
+/** For an action. The only action of the house that throws; it can be told from the others by its mark. */
+export const missingAction = (effect: string): (() => void) =>
+  Object.assign((): void => fail(effect), { effect });
+
+/** One effect a machine asks for, and how it is provided. */
+export interface EffectName {
+  readonly name: string;
+  readonly kind: 'actor' | 'action';
+}
+
+/** All that a host must provide. Actors are effects by rule; of the actions, those that are missing until provided. */
+export function effectNames({ implementations }: AnyStateMachine): EffectName[] {
+  const { actors, actions } = implementations;
+  const asked = Object.entries(actions).filter(
+    ([, action]) => typeof action === 'function' && 'effect' in action,
+  );
+  return [
+    ...Object.keys(actors).map((name) => ({ name, kind: 'actor' as const })),
+    ...asked.map(([name]) => ({ name, kind: 'action' as const })),
+  ];
+}
+
+/**
+ * The machine again, if `effects` has all it asks for. Some machines live with an effect that fails, so one that was
+ * forgotten would else show late or never.
+ *
+ * @throws CoppiceError EFFECT_MISSING with the name of the first that is not there
+ */
+export function complete<M extends AnyStateMachine>(machine: M, effects: object): M {
+  const given = effects as Readonly<Record<string, unknown>>;
+  for (const { name } of effectNames(machine)) if (given[name] === undefined) fail(name);
+  return machine;
+}

@@ -3,22 +3,19 @@ import type { AnyEventObject, CallbackActorLogic } from 'xstate';
 import type { Fact } from '../bus/events.ts';
 import { normalizeError } from '../errors.ts';
 import type { NormalError } from '../errors.ts';
-import { missingAction, missingCallback } from './effect-missing.ts';
+import { complete, missingAction, missingCallback } from './effect-missing.ts';
 import { endingOf } from './ending.ts';
 import type { Ending, ShutdownEvent } from './ending.ts';
 import { LIMITS } from './limits.ts';
 import { exampleMessage } from './offered.ts';
 import type { OfferedMessage, Refusal } from './offered.ts';
 
-/**
- * Admission. Whoever comes gets an answer: admitted to the ingress, or refused with a code and a reason. It opens
- * by itself once the ingress has taken up what an earlier life accepted, and closes when the ingress goes.
- * `draining` is the closure somebody asked for; only `gate.open` ends it.
- */
+/** What the gate is started with. */
 export interface GateInput {
   readonly path: string;
 }
 
+/** What the gate hears. */
 export type GateEvent =
   | { readonly type: 'gate.open'; readonly atMs: number }
   | { readonly type: 'gate.close'; readonly reason: string; readonly atMs: number }
@@ -34,6 +31,7 @@ interface MessageOffered {
   readonly atMs: number;
 }
 
+/** What the gate knows. Plain JSON. */
 export interface GateContext {
   readonly path: string;
   /** Why it is not open. */
@@ -44,8 +42,10 @@ export interface GateContext {
   readonly error: NormalError | null;
 }
 
+/** A message that may come in, for the ingress. */
 export type Admission = Omit<MessageOffered, 'type'>;
 
+/** What the gate needs from its host. */
 export interface GateEffects {
   /** Hands the message to the ingress. Answers the request itself when the ingress is not there. */
   admit(admission: Admission): void;
@@ -112,6 +112,11 @@ const refusing = (code: 'UNAVAILABLE' | 'DRAINING') =>
     ],
   }) as const;
 
+/**
+ * Admission. Whoever comes gets an answer: admitted to the ingress, or refused with a code and a reason. It opens
+ * by itself once the ingress has taken up what an earlier life accepted, and closes when the ingress goes.
+ * `draining` is the closure somebody asked for; only `gate.open` ends it.
+ */
 export const gateMachine = gate.createMachine({
   id: 'gate',
   options: { maxIterations: LIMITS.maxIterations },
@@ -181,8 +186,13 @@ export const gateMachine = gate.createMachine({
   output: endingOf,
 });
 
+/**
+ * The machine with its effects in place.
+ *
+ * @throws CoppiceError EFFECT_MISSING with its name for one that is not there
+ */
 export const withEffects = (effects: GateEffects): typeof gateMachine =>
-  gateMachine.provide({
+  complete(gateMachine, effects).provide({
     actors: { watchIngress: effects.watchIngress },
     actions: {
       admit: (_, admission) => effects.admit(admission),
@@ -190,6 +200,7 @@ export const withEffects = (effects: GateEffects): typeof gateMachine =>
     },
   });
 
+/** One plain event of every type, for generated tests. */
 export const examples: readonly GateEvent[] = [
   { type: 'gate.open', atMs: 1_000 },
   { type: 'gate.close', reason: 'restart', atMs: 1_000 },

@@ -2,6 +2,7 @@ import type { PromiseActorLogic } from 'xstate';
 import type { ActiveHours } from './active-hours.ts';
 import type { ClockTick, ShutdownEvent } from './ending.ts';
 
+/** What a heartbeat is started with. */
 export interface HeartbeatInput {
   readonly path: string;
   readonly agentId: string;
@@ -20,12 +21,14 @@ export interface HeartbeatFacts {
   readonly slot: number | null;
 }
 
+/** What a heartbeat hears. */
 export type HeartbeatEvent =
   | ClockTick
   /** Switches heartbeats off and on at run time. */
   | { readonly type: 'heartbeat.set'; readonly enabled: boolean; readonly atMs: number }
   | ShutdownEvent;
 
+/** What a heartbeat knows. Plain JSON. */
 export interface HeartbeatContext extends Omit<HeartbeatInput, 'atMs' | 'checkpoint'> {
   readonly enabled: boolean;
   readonly dueAt: number;
@@ -38,6 +41,7 @@ export interface HeartbeatContext extends Omit<HeartbeatInput, 'atMs' | 'checkpo
   readonly last: Settled | null;
 }
 
+/** How a slot ended. */
 export interface Settled {
   readonly slot: number;
   readonly status: 'sent' | 'ok-token' | 'ok-empty' | 'skipped' | 'failed';
@@ -45,11 +49,13 @@ export interface Settled {
   readonly atMs: number;
 }
 
+/** One slot of one agent. `slot` is its time in epoch milliseconds, which names it. */
 export interface Slot {
   readonly path: string;
   readonly agentId: string;
   readonly slot: number;
 }
+/** What came of offering a slot: a new run, or one known from an earlier life. */
 export interface Dispatched {
   readonly kind: 'accepted' | 'known';
   readonly runId: string;
@@ -62,6 +68,7 @@ export type Outcome = {
   readonly reason?: string;
 } | null;
 
+/** What a heartbeat needs from its host. */
 export interface HeartbeatEffects {
   /** Writes the checkpoint; a failure is its own to report. */
   save(params: { readonly agentId: string; readonly facts: HeartbeatFacts }): void;

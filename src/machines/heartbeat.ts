@@ -2,7 +2,7 @@ import { assign, emit, setup } from 'xstate';
 import type { Fact } from '../bus/events.ts';
 import { normalizeError } from '../errors.ts';
 import { isActive } from './active-hours.ts';
-import { missingAction, missingPromise } from './effect-missing.ts';
+import { complete, missingAction, missingPromise } from './effect-missing.ts';
 import { endingOf } from './ending.ts';
 import type { Ending } from './ending.ts';
 import type {
@@ -175,7 +175,7 @@ export const heartbeatMachine = heartbeat.createMachine({
     armed: {
       entry: save,
       on: {
-        'clock.tick': [{ guard: 'due', target: 'due', actions: seen }, { actions: seen }],
+        'clock.tick': { guard: 'due', target: 'due', actions: seen },
         'heartbeat.set': [
           { guard: 'disabling', target: 'disabled', actions: ['disable', seen] },
           { actions: seen },
@@ -281,12 +281,18 @@ function codeOf(error: unknown): string {
   return normal.code ?? normal.message;
 }
 
+/**
+ * The machine with its effects in place.
+ *
+ * @throws CoppiceError EFFECT_MISSING with its name for one that is not there
+ */
 export const withEffects = (effects: HeartbeatEffects): typeof heartbeatMachine =>
-  heartbeatMachine.provide({
+  complete(heartbeatMachine, effects).provide({
     actors: { look: effects.look, dispatch: effects.dispatch, outcome: effects.outcome },
     actions: { save: (_, params) => effects.save(params) },
   });
 
+/** One plain event of every type, for generated tests. */
 export const examples: readonly HeartbeatEvent[] = [
   { type: 'clock.tick', atMs: 1_000 },
   { type: 'clock.tick', atMs: 1_801_000 },

@@ -88,6 +88,10 @@ export const unavailable = (requestId: string, reason: string): Refusal => ({
   details: { what: 'the inbox', reason, retryAfterMs: LIMITS.retryAfterMs },
 });
 
+/** Of this attempt or one before it nobody knows whether it was written. */
+export const mayStand = ({ attempt }: Write, { code }: NormalError): boolean =>
+  attempt > 1 || code === 'STORE_UNKNOWN';
+
 /** The writer died under it: it may be written or not, and writing it again does no harm. */
 export const mayWriteAgain = (queue: readonly Write[], { requestId, error }: JournalFailed): boolean =>
   error.code === 'STORE_UNKNOWN' &&

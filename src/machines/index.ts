@@ -14,5 +14,19 @@ export * as restart from './restart.ts';
 export * as run from './run.ts';
 export * as schedule from './schedule.ts';
 export * as session from './session.ts';
+export * as toolLoop from './tool-loop.ts';
+export { sessionHost } from './session-host.ts';
+export type {
+  NewMessage,
+  SessionChild,
+  SessionHost,
+  SessionHostOptions,
+  SessionNews,
+  SessionRecords,
+} from './session-host.ts';
+export type { ReplyInput } from './session-reply.ts';
+export type { SessionLine, SessionRecord } from './session-records.ts';
+export { picture } from './picture.ts';
+export { diagram } from './diagram.ts';
 export { LIMITS, NODES } from './limits.ts';
 export type * from './turn.ts';

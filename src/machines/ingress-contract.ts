@@ -4,10 +4,12 @@ import type { ClockTick, ShutdownEvent } from './ending.ts';
 import type { JournalCommitted, JournalFailed, JournalWrite, MessageAdmitted, Write } from './inbox-write.ts';
 import type { OfferedMessage, Refusal } from './offered.ts';
 
+/** What the ingress is started with. */
 export interface IngressInput {
   readonly path: string;
 }
 
+/** What the ingress hears. */
 export type IngressEvent =
   | MessageAdmitted
   | JournalCommitted
@@ -19,6 +21,7 @@ export type IngressEvent =
   | ClockTick
   | ShutdownEvent;
 
+/** What a start, or a sweep, found in the inbox and handed to sessions. */
 export interface TakenUp {
   readonly sessions: number;
   readonly messages: number;
@@ -26,6 +29,7 @@ export interface TakenUp {
   readonly failed: number;
 }
 
+/** What the ingress knows. Plain JSON. */
 export interface IngressContext {
   readonly path: string;
   /** Writes under way, oldest first. */
@@ -39,6 +43,7 @@ export interface IngressContext {
   readonly error: NormalError | null;
 }
 
+/** To the sender: its message is on disk, or was before. */
 export interface Answer {
   readonly requestId: string;
   readonly kind: 'accepted' | 'known';
@@ -52,6 +57,7 @@ export interface Route {
   readonly receivedAt: number;
 }
 
+/** What the ingress needs from its host. */
 export interface IngressEffects {
   /** Starts every session with pending rows. Rejects when the store cannot be read. */
   readonly takeUp: PromiseActorLogic<TakenUp, { readonly path: string }>;

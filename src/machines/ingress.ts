@@ -1,10 +1,10 @@
 import { assign, emit, sendTo, setup } from 'xstate';
 import type { Fact } from '../bus/events.ts';
 import { normalizeError } from '../errors.ts';
-import { missingAction, missingCallback, missingPromise } from './effect-missing.ts';
+import { complete, missingAction, missingCallback, missingPromise } from './effect-missing.ts';
 import { endingOf } from './ending.ts';
 import type { Ending } from './ending.ts';
-import { depthOf, find, mayWriteAgain, refusalOf, unavailable, without } from './inbox-write.ts';
+import { depthOf, find, mayStand, mayWriteAgain, refusalOf, unavailable, without } from './inbox-write.ts';
 import type { JournalWrite, Write } from './inbox-write.ts';
 import type {
   Answer,
@@ -64,7 +64,6 @@ const ingress = setup({
     sweepDue: ({ context, event }) =>
       event.type === 'clock.tick' && context.unrouted && event.atMs - context.sweptAt >= LIMITS.sweepEveryMs,
     nothingUnderWay: ({ context }) => context.queue.length === 0,
-    known: ({ context, event }) => 'requestId' in event && find(context.queue, event.requestId) !== undefined,
   },
   delays: { lastWords: ({ context }) => context.stopWithinMs },
 });
@@ -162,7 +161,12 @@ const writeAgainOrRefuse = ingress.enqueueActions(({ context, event, enqueue }) 
     type: 'say',
     params: { type: 'ingress.commit_failed', error, count: 1, trace: write.message.trace },
   });
-  turnAway(enqueue, context, write.message, unavailable(requestId, error.message));
+  const refusal = mayStand(write, error)
+    ? unavailable(requestId, `nobody knows whether it is on disk (${error.message})`)
+    : unavailable(requestId, error.message);
+  turnAway(enqueue, context, write.message, refusal);
+  // If it is, it is answered: the sweep looks.
+  if (mayStand(write, error)) enqueue('flag');
 });
 
 /** Whoever still waits for a commit hears that nobody knows. Their messages may be repeated: the inbox tells them apart. */
@@ -182,8 +186,8 @@ const refuseTheRest = ingress.enqueueActions(({ context, enqueue }) => {
 });
 
 const settled = {
-  'journal.committed': [{ guard: 'known', actions: acknowledge }, {}],
-  'journal.failed': [{ guard: 'known', actions: writeAgainOrRefuse }, {}],
+  'journal.committed': { actions: acknowledge },
+  'journal.failed': { actions: writeAgainOrRefuse },
 } as const;
 const blame = {
   type: 'blame',
@@ -284,8 +288,13 @@ export const ingressMachine = ingress.createMachine({
   output: endingOf,
 });
 
+/**
+ * The machine with its effects in place.
+ *
+ * @throws CoppiceError EFFECT_MISSING with its name for one that is not there
+ */
 export const withEffects = (effects: IngressEffects): typeof ingressMachine =>
-  ingressMachine.provide({
+  complete(ingressMachine, effects).provide({
     actors: { takeUp: effects.takeUp, journal: effects.journal },
     actions: {
       answer: (_, answer) => effects.answer(answer),
@@ -302,6 +311,7 @@ const session = {
   quarantined: false,
 };
 
+/** One plain event of every type, for generated tests. */
 export const examples: readonly IngressEvent[] = [
   { type: 'message.admitted', requestId: 'q1', message: exampleMessage, session, atMs: 1_000 },
   {

@@ -1,14 +1,8 @@
 import { setup } from 'xstate';
 import type { Fact } from '../bus/events.ts';
-import { missingAction } from './effect-missing.ts';
+import { complete, missingAction } from './effect-missing.ts';
 import type { ClockTick, Ending, ShutdownEvent } from './ending.ts';
 import { LIMITS } from './limits.ts';
-
-/**
- * A lane grants tickets (leases on the right to work), first come first served, at most `maxConcurrent` at a time.
- * A ticket that descends from one held here is granted at once, above the limit if need be: queued, it would wait
- * for its own ancestor for ever.
- */
 
 /** Who wants to work. `holder` is the path that is told; `ancestry` names the tickets it works on behalf of. */
 export interface TicketRequest {
@@ -21,12 +15,14 @@ export interface TicketRequest {
   /** How long the ticket may be held once granted. Milliseconds; default LIMITS.ticketHoldMs. */
   readonly holdMs?: number;
 }
+/** Somebody without a ticket yet. */
 export type Waiting = TicketRequest;
 export interface Holding extends TicketRequest {
   readonly grantedAtMs: number;
   readonly deadlineMs: number;
 }
 
+/** What a lane is started with. */
 export interface LaneInput {
   readonly name: string;
   readonly maxConcurrent: number;
@@ -45,6 +41,7 @@ interface LaneContext {
   readonly holders: Readonly<Record<string, Holding>>;
 }
 
+/** What a lane hears. */
 export type LaneEvent =
   /** `held`: the ticket was granted by an earlier incarnation; it counts at once, even above the limit. */
   | ({ readonly type: 'lane.request'; readonly held?: boolean } & TicketRequest)
@@ -55,15 +52,18 @@ export type LaneEvent =
   | ClockTick
   | ShutdownEvent;
 
+/** A ticket, and the path that is told of it. */
 export interface Grant {
   readonly ticketId: string;
   readonly holder: string;
 }
+/** Why a ticket cannot be had. */
 export interface Refusal extends Grant {
   readonly reason: 'full' | 'cleared';
   /** What was full: the bound of the queue. */
   readonly limit: number;
 }
+/** Why a ticket is taken back. */
 export interface Revocation extends Grant {
   readonly reason: 'expired';
 }
@@ -235,6 +235,11 @@ const answers = [
   { guard: 'isFull', actions: ['note', 'turnAway'] },
 ] as const;
 
+/**
+ * A lane grants tickets (leases on the right to work), first come first served, at most `maxConcurrent` at a time.
+ * A ticket that descends from one held here is granted at once, above the limit if need be: queued, it would wait
+ * for its own ancestor for ever.
+ */
 export const laneMachine = lane.createMachine({
   id: 'lane',
   options: { maxIterations: LIMITS.maxIterations },
@@ -279,7 +284,7 @@ export const laneMachine = lane.createMachine({
 
 /** The machine with its effects: what a host starts. Nobody at home at a grant means the ticket is free again. */
 export function withEffects(effects: LaneEffects) {
-  return laneMachine.provide({
+  return complete(laneMachine, effects).provide({
     actions: {
       grant: ({ self, context }, grant) => {
         if (effects.grant(grant) === 'noproc')

@@ -114,6 +114,11 @@ export const LIMITS = {
   lastCommitMs: 4_000,
   /** Silence of a working session before it is reported as stuck, doubling: the field's usual first warning. */
   stuckMs: 120_000,
+  /** A session of a host that says nothing else leaves memory after half an hour, and its turn ends after ten minutes. */
+  sessionIdleMs: 1_800_000,
+  turnMs: 600_000,
+  /** Lines kept in a record of a session: more than models are sent, and a record is written whole. */
+  linesPerRecord: 1_000,
   /** Requests (abort, reset, delete) that may wait for one session. Each has a caller with a deadline. */
   asksPerSession: 32,
   /** Message ids a session remembers after it settled them, so that a late second notice is no second turn. */

@@ -3,10 +3,12 @@ import type { NormalError } from '../errors.ts';
 import type { DeliveryAnswer, DeliveryChange, DeliveryItem } from './delivery.ts';
 import type { ClockTick, ShutdownEvent } from './ending.ts';
 
+/** What the outbox is started with. */
 export interface OutboxInput {
   readonly path: string;
 }
 
+/** What the outbox hears. */
 export type OutboxEvent =
   | { readonly type: 'outbox.added' }
   | ClockTick
@@ -28,6 +30,7 @@ export type OutboxEvent =
     }
   | ShutdownEvent;
 
+/** Asks the store for rows that are due. */
 export interface TakeRun {
   readonly type: 'take.run';
   readonly limit: number;
@@ -37,11 +40,13 @@ export interface TakeRun {
     readonly targets: readonly Pick<DeliveryItem, 'channel' | 'account' | 'target'>[];
   };
 }
+/** Asks the store to write down what happened to a delivery. */
 export interface RecordWrite {
   readonly type: 'record.write';
   readonly deliveryId: string;
   readonly change: DeliveryChange;
 }
+/** Gives a delivery to its channel. */
 export interface DeliverBegin {
   readonly type: 'deliver.begin';
   readonly item: DeliveryItem;
@@ -57,6 +62,7 @@ export interface InHand {
   readonly stalled: boolean;
 }
 
+/** What the outbox knows. Plain JSON. */
 export interface OutboxContext {
   readonly path: string;
   readonly queue: readonly InHand[];
@@ -71,8 +77,10 @@ export interface OutboxContext {
   readonly error: NormalError | null;
 }
 
+/** Who asks, for facts and logs. */
 export type Place = { readonly path: string };
 
+/** What the outbox needs from its host. */
 export interface OutboxEffects {
   /** Takes `take.run`; answers `take.done` with the rows due now, or `take.failed`. */
   readonly take: CallbackActorLogic<TakeRun, Place>;

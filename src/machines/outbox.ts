@@ -3,7 +3,7 @@ import type { Fact } from '../bus/events.ts';
 import { normalizeError } from '../errors.ts';
 import { answered, taken } from './delivery.ts';
 import type { DeliveryItem } from './delivery.ts';
-import { missingCallback } from './effect-missing.ts';
+import { complete, missingCallback } from './effect-missing.ts';
 import { endingOf } from './ending.ts';
 import type { Ending } from './ending.ts';
 import { LIMITS } from './limits.ts';
@@ -257,8 +257,15 @@ export const outboxMachine = outbox.createMachine({
   output: endingOf,
 });
 
+/**
+ * The machine with its effects in place.
+ *
+ * @throws CoppiceError EFFECT_MISSING with its name for one that is not there
+ */
 export const withEffects = (effects: OutboxEffects): typeof outboxMachine =>
-  outboxMachine.provide({ actors: { take: effects.take, record: effects.record, deliver: effects.deliver } });
+  complete(outboxMachine, effects).provide({
+    actors: { take: effects.take, record: effects.record, deliver: effects.deliver },
+  });
 
 const item: DeliveryItem = {
   deliveryId: 'd1',
@@ -275,6 +282,7 @@ const item: DeliveryItem = {
 const settled = { type: 'deliver.settled', deliveryId: 'd1', atMs: 2_000, roll: 0 } as const;
 const error = { name: 'CoppiceError', code: 'STORE_FAILED', message: 'the store failed' };
 
+/** One plain event of every type, for generated tests. */
 export const examples: readonly OutboxEvent[] = [
   { type: 'outbox.added' },
   { type: 'clock.tick', atMs: 5_000 },

@@ -5,14 +5,12 @@ import type { ClockTick, Ending, ShutdownEvent } from './ending.ts';
 import { LIMITS } from './limits.ts';
 import type { FailureClass } from './retry.ts';
 
-/**
- * The health of one configured provider, shared by all sessions. A failure that time or people must heal cools it;
- * afterwards it is half open: the next call decides. No session remembers any of this, so recovery needs no edit.
- */
+/** What a provider is started with. */
 export interface ProfileInput {
   readonly provider: string;
 }
 
+/** What a provider hears. */
 export type ProfileEvent =
   | {
       readonly type: 'profile.failed';
@@ -24,6 +22,7 @@ export type ProfileEvent =
   | ClockTick
   | ShutdownEvent;
 
+/** What a provider knows. Plain JSON. */
 export interface ProfileContext {
   readonly provider: string;
   /** Coolings since the last success. */
@@ -109,6 +108,10 @@ const cooling = [
   {},
 ] as const;
 
+/**
+ * The health of one configured provider, shared by all sessions. A failure that time or people must heal cools it;
+ * afterwards it is half open: the next call decides. No session remembers any of this, so recovery needs no edit.
+ */
 export const profileMachine = profile.createMachine({
   id: 'profile',
   options: { maxIterations: LIMITS.maxIterations },
@@ -148,6 +151,7 @@ export const profileMachine = profile.createMachine({
   },
 });
 
+/** The machine. There is nothing to hand in; the door is the same as everywhere. */
 export const withEffects = (_effects: ProfileEffects = {}): typeof profileMachine => profileMachine;
 
 /** One of each plain event, for generated tests. */

@@ -5,10 +5,11 @@
  */
 import { assign, setup, type CallbackActorLogic, type EventObject } from 'xstate';
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
-import { missingCallback } from './effect-missing.ts';
+import { complete, missingCallback } from './effect-missing.ts';
 import { endingOf, type Ending, type ShutdownEvent } from './ending.ts';
 import { LIMITS } from './limits.ts';
 
+/** What a resource is started with. */
 export interface ResourceInput {
   readonly path: string;
   readonly incarnation: number;
@@ -20,13 +21,19 @@ interface ResourceContext extends ResourceInput {
   readonly failure: NormalError | null;
 }
 
+/** What a resource needs from its host. */
 export interface ResourceEffects {
   /** Opens the resource and sends `resource.opened`; fails when it cannot, or at any later time when it is lost. */
   readonly keep: CallbackActorLogic<EventObject, ResourceInput>;
 }
 
+/** What a resource hears. */
 export type ResourceEvent = { readonly type: 'resource.opened' } | ShutdownEvent;
 
+/**
+ * Keeps one thing of the outside world open. That it opens in time, that its loss is a failure of this actor alone, and that it
+ * ends when told stands here; what it is stands behind the effect.
+ */
 export const resourceMachine = setup({
   types: {
     input: {} as ResourceInput,
@@ -76,9 +83,15 @@ export const resourceMachine = setup({
 const overdueError = ({ path, openMs }: ResourceInput): NormalError =>
   normalizeError(new CoppiceError('START_FAILED', { path, reason: `it did not open within ${openMs} ms` }));
 
+/**
+ * The machine with its effects in place.
+ *
+ * @throws CoppiceError EFFECT_MISSING with its name for one that is not there
+ */
 export const withEffects = (effects: ResourceEffects) =>
-  resourceMachine.provide({ actors: { keep: effects.keep } });
+  complete(resourceMachine, effects).provide({ actors: { keep: effects.keep } });
 
+/** One plain event of every type, for generated tests. */
 export const examples: {
   readonly [T in ResourceEvent['type']]: readonly Extract<ResourceEvent, { type: T }>[];
 } = {

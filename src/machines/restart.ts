@@ -3,27 +3,25 @@ import type { AnyEventObject, CallbackActorLogic, PromiseActorLogic } from 'xsta
 import type { Fact } from '../bus/events.ts';
 import { normalizeError } from '../errors.ts';
 import type { NormalError } from '../errors.ts';
-import { missingAction, missingCallback, missingPromise } from './effect-missing.ts';
+import { complete, missingAction, missingCallback, missingPromise } from './effect-missing.ts';
 import type { Ending, ShutdownEvent } from './ending.ts';
 import { LIMITS } from './limits.ts';
 
-/**
- * The one way down. Requests coalesce, the stronger kind wins, restarts keep a cool-down. Work is given time to
- * end (with the gate open for a restart, shut at once for a stop), then the gate closes, what is left drains, and
- * the gateway handle is told to do the rest. Every wait has a deadline of its own.
- */
+/** The waits of a restart. Milliseconds. */
 export interface RestartTimes {
   readonly deferMs: number;
   readonly drainMs: number;
   readonly cooldownMs: number;
 }
 
+/** What the coordinator is started with. */
 export interface RestartInput extends RestartTimes {
   readonly path: string;
   /** When the last planned restart ended, or null. */
   readonly restartedAt: number | null;
 }
 
+/** A stop is the stronger of the two. */
 export type RestartKind = 'restart' | 'stop';
 
 interface RestartRequest {
@@ -36,6 +34,7 @@ interface RestartRequest {
   readonly atMs: number;
 }
 
+/** What the coordinator hears. */
 export type RestartEvent =
   | RestartRequest
   /** The gate has a new life, which knows nothing of our closing it. */
@@ -44,8 +43,10 @@ export type RestartEvent =
   | ({ readonly type: 'restart.configure' } & RestartTimes)
   | ShutdownEvent;
 
+/** A request as it is remembered. */
 export type Requested = Omit<RestartRequest, 'type'>;
 
+/** What the coordinator knows. Plain JSON. */
 export interface RestartContext extends RestartInput {
   readonly kind: RestartKind;
   readonly reason: string;
@@ -66,8 +67,10 @@ export interface HandedOver {
   readonly pendingAtEnd: number;
 }
 
+/** How it ended; with what it handed over, if it came to that. */
 export type RestartOutput = Ending & { readonly handedOver?: HandedOver };
 
+/** What the coordinator needs from its host. */
 export interface RestartEffects {
   /** How much admitted work is not finished. */
   readonly pendingWork: PromiseActorLogic<number, { readonly path: string }>;
@@ -128,7 +131,6 @@ const coordinator = setup({
     secondStop: ({ context, event }) =>
       event.type === 'restart.request' && event.kind === 'stop' && context.kind === 'stop',
     firstStop: ({ event }) => event.type === 'restart.request' && event.kind === 'stop',
-    forcing: ({ event }) => event.type === 'restart.request' && event.force === true,
     nothingPending: (_, params: { readonly pending: number }) => params.pending <= 0,
   },
   delays: {
@@ -203,6 +205,11 @@ const polling = (target: string) =>
     },
   }) as const;
 
+/**
+ * The one way down. Requests coalesce, the stronger kind wins, restarts keep a cool-down. Work is given time to
+ * end (with the gate open for a restart, shut at once for a stop), then the gate closes, what is left drains, and
+ * the gateway handle is told to do the rest. Every wait has a deadline of its own.
+ */
 export const restartMachine = coordinator.createMachine({
   id: 'restart',
   options: { maxIterations: LIMITS.maxIterations },
@@ -235,11 +242,8 @@ export const restartMachine = coordinator.createMachine({
       entry: say('requested'),
       always: { guard: 'cool', target: 'deferring' },
       on: {
-        'restart.request': [
-          { guard: 'firstStop', target: 'deferring', actions: asked },
-          { guard: 'forcing', target: 'deferring', actions: asked },
-          { actions: asked },
-        ],
+        // A stop, or one that is forced, does not wait: `cool` is looked at again.
+        'restart.request': { actions: asked },
       },
       after: { cooldown: { target: 'deferring' } },
     },
@@ -286,8 +290,13 @@ export const restartMachine = coordinator.createMachine({
   output: ({ event }) => event.output as RestartOutput,
 });
 
+/**
+ * The machine with its effects in place.
+ *
+ * @throws CoppiceError EFFECT_MISSING with its name for one that is not there
+ */
 export const withEffects = (effects: RestartEffects): typeof restartMachine =>
-  restartMachine.provide({
+  complete(restartMachine, effects).provide({
     actors: { pendingWork: effects.pendingWork, watchGate: effects.watchGate },
     actions: {
       closeGate: (_, params) => effects.closeGate(params),
@@ -295,6 +304,7 @@ export const withEffects = (effects: RestartEffects): typeof restartMachine =>
     },
   });
 
+/** One plain event of every type, for generated tests. */
 export const examples: readonly RestartEvent[] = [
   { type: 'restart.request', kind: 'restart', reason: 'a new configuration', by: 'config', atMs: 1_000 },
   { type: 'restart.request', kind: 'restart', reason: 'it must be now', force: true, atMs: 1_000 },

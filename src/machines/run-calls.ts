@@ -145,8 +145,11 @@ export function answersOf(calls: readonly PlannedCall[]): RunMessage {
   });
   return { role: 'tool', content };
 }
+/** Answers of ours to calls that were not made, or of which nobody knows. They say nothing about a tool. */
+export const wasAnswered = ({ output }: ToolResult): boolean => !NO_ANSWERS.has(output);
 const CUT_SHORT = 'The turn ended before this call was done; whether it took effect is unknown.';
 const NOT_BEGUN = 'Not run: the turn ended before.';
+const NO_ANSWERS: ReadonlySet<unknown> = new Set([noBudget, CUT_SHORT, NOT_BEGUN, skippedResult.output]);
 
 /** An id no other call of the run has: the journal is keyed by it, and some servers number every answer from zero. */
 export function uniqueCallId(wanted: string, used: ReadonlySet<string>): string {

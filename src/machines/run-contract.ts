@@ -71,6 +71,7 @@ export interface AlarmInput {
   readonly event: string;
 }
 
+/** What a run needs from its host. */
 export interface RunEffects {
   readonly prepare: PromiseActorLogic<Prepared, RunInput>;
   /** Sends `ModelEvent`s; ends its call when it is stopped. */

@@ -1,6 +1,7 @@
 import { LIMITS } from './limits.ts';
 import { doubtAbout } from './run-calls.ts';
 import type { ModelEvent, RunEvent, ToolAnswer } from './run-contract.ts';
+import { endOfLoop } from './run-loop.ts';
 import { callSignal, signalled, spentTools } from './run-setup.ts';
 import { brokenBy, doing, failure, fullText, modelsFailed, nextCall, separator } from './run-state.ts';
 import type { Failure, RunContext, RunEnding } from './run-state.ts';
@@ -32,6 +33,18 @@ export const answered = ending((context, event: Extract<RunEvent, { type: 'model
   stopReason: spentTools(context) ? 'tool-budget' : event.reason,
 }));
 export const handedOver = ending(() => ({ status: 'ok', stopReason: 'tool-calls' }));
+/** What there is of an answer, and why there is no more. */
+export const loopEnded = [
+  ending(() => ({ status: 'ok', stopReason: 'tool-loop' })),
+  {
+    type: 'signalText',
+    params: ({ context }: At) => {
+      const delta = separator(context) + endOfLoop(context.loop);
+      return { ...signalled(context), delta, text: context.baseText + delta };
+    },
+  },
+  'breakLoop',
+] as const;
 export const question = ending((context) => {
   const { toolCallId = '', toolName = '', input } = nextCall(context) ?? {};
   return {

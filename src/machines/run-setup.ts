@@ -22,6 +22,7 @@ import {
   addUsage,
   beginAttempt,
   beginRepeat,
+  breakLoop,
   candidateOf,
   closeAnswer,
   closeRound,
@@ -35,6 +36,8 @@ import {
   takeResult,
 } from './run-state.ts';
 import type { Failure, Prepared, RunContext, RunEnding, RunUsage } from './run-state.ts';
+import { loopFact } from './tool-loop.ts';
+import { quiet } from './tool-loop-replay.ts';
 import type { RunInput, RunOutput } from './turn.ts';
 
 /** The vocabulary of the run machine: its actors, actions, guards and delays by name. */
@@ -74,7 +77,7 @@ export const run = setup({
     input: {} as RunInput,
     output: {} as RunOutput,
     emitted: {} as Fact<
-      'run.attempt' | 'model.usage' | 'model.call_failed' | 'tool.called' | 'tool.completed'
+      'run.attempt' | 'model.usage' | 'model.call_failed' | 'tool.called' | 'tool.completed' | 'tool.loop'
     >,
   },
   actors: {
@@ -138,6 +141,7 @@ export const run = setup({
     ),
     beginRepeat: assign(({ context }) => beginRepeat(context)),
     closeRound: assign(({ context }) => closeRound(context)),
+    breakLoop: assign(({ context }) => breakLoop(context)),
     end: assign({ ending: (_, ending: RunEnding) => ending }),
 
     reportAttempt: emit(({ context }) => ({
@@ -167,6 +171,8 @@ export const run = setup({
       isError,
       durationMs,
     })),
+    reportLoop: emit(({ context }) => loopFact(context.loop.memory)),
+    loopTold: assign({ loop: ({ context }) => quiet(context.loop) }),
   },
   guards: {
     stale: ({ context }, { attempt }: { readonly attempt: number }) => attempt !== context.attempts,
@@ -190,6 +196,8 @@ export const run = setup({
     verdictRetry: ({ context }) => context.asking.verdict.kind === 'retry',
     verdictEnd: ({ context }) => context.asking.verdict.kind === 'end',
     moreBackoff: ({ context }) => context.asking.backoffLeftMs > LIMITS.backoffStepMs,
+    loopNews: ({ context }) => context.loop.memory.verdict?.news === true,
+    loopOpen: ({ context }) => context.loop.state === 'open',
     allAnswered: ({ context }) => nextCall(context) === undefined,
     nextAsks: ({ context }) => nextCall(context)?.plan === 'ask',
     nextSkipped: ({ context }) => nextCall(context)?.plan === 'skip',

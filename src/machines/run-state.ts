@@ -5,6 +5,9 @@ import { CoppiceError } from '../errors.ts';
 import type { Details, ErrorCode } from '../errors.ts';
 import { LIMITS } from './limits.ts';
 import { answersOf, openCalls, planResumed } from './run-calls.ts';
+import { answeredIn, endOfLoop, loopOf, refusedBy } from './run-loop.ts';
+import { beginLoop } from './tool-loop.ts';
+import type { LoopPolicyOptions, LoopState } from './tool-loop.ts';
 import type { JournalledCall, PlannedCall, RunTool, ToolCall, ToolResult } from './run-calls.ts';
 import type { Candidate, RunContent, RunInput, RunMessage, RunOutput, ToolDecision } from './turn.ts';
 
@@ -43,6 +46,8 @@ export interface Prepared {
   /** Whoever asked runs the tools: a call ends the run and goes back to them. */
   readonly handOver?: boolean;
   readonly retry: RetryPolicy;
+  /** When repeated calls are a loop. Default: what `tool-loop.ts` says. */
+  readonly loop?: LoopPolicyOptions;
   /** From an earlier life. */
   readonly resume: RunFacts | null;
   readonly journal: readonly JournalledCall[];
@@ -82,6 +87,8 @@ export interface RunContext extends RunFacts {
   readonly roundCalls: readonly ToolCall[];
   /** The calls being answered, in order. */
   readonly calls: readonly PlannedCall[];
+  /** The breaker of tool loops, after the last answer. */
+  readonly loop: LoopState;
   readonly storeFailures: number;
   readonly progressAt: number;
   readonly ending: RunEnding;
@@ -122,6 +129,7 @@ export function initialRun(input: RunInput): RunContext {
     roundText: '',
     roundCalls: [],
     calls: [],
+    loop: beginLoop(),
     storeFailures: 0,
     progressAt: 0,
     ending: unfinished,
@@ -130,11 +138,15 @@ export function initialRun(input: RunInput): RunContext {
 
 export function takePrepared(context: RunContext, found: Prepared): Partial<RunContext> {
   const { atMs, history, candidates, tools, handOver = false, retry, resume, journal } = found;
-  const begun = { nowMs: atMs, prepared: { history, candidates, tools, handOver, retry }, storeFailures: 0 };
+  const messages = resume?.messages ?? [];
+  const loop = loopOf(context.input, found, [...history, ...messages]);
+  const prepared = { history, candidates, tools, handOver, retry };
+  const begun = { nowMs: atMs, prepared, loop, storeFailures: 0 };
   if (!resume) return begun;
-  const { messages, attempts, toolCalls, usage, repeats } = resume;
-  const calls = planResumed(openCalls(messages), journal, tools, decisionFor(context.input));
-  return { ...begun, messages, attempts, toolCalls, usage, repeats, calls, baseText: textOf(messages) };
+  const { attempts, toolCalls, usage, repeats } = resume;
+  const planned = planResumed(openCalls(messages), journal, tools, decisionFor(context.input));
+  const weighed = answeredIn(loop, planned);
+  return { ...begun, messages, attempts, toolCalls, usage, repeats, ...weighed, baseText: textOf(messages) };
 }
 
 /** What may have happened is not repeated when nobody can be asked about it. */
@@ -222,9 +234,25 @@ export function handOver(context: RunContext): Partial<RunContext> {
   return { ...closeAnswer(context, [], 0), messages };
 }
 
+/** The breaker sees every result; a warning of it goes to the model with the result. */
 export function takeResult(context: RunContext, result: ToolResult): Partial<RunContext> {
   const call = nextCall(context);
-  return { calls: context.calls.map((each) => (each === call ? { ...each, result: { ...result } } : each)) };
+  if (!call) return {};
+  const answer = answeredIn(context.loop, [{ ...call, result: { ...result } }], context.nowMs);
+  const [answered = call] = answer.calls;
+  return { loop: answer.loop, calls: context.calls.map((each) => (each === call ? answered : each)) };
+}
+
+/** The breaker is open: what is left of the round is not run, and the answer ends with the reason. */
+export function breakLoop(context: RunContext): Partial<RunContext> {
+  const calls = context.calls.map((call) => ({ ...call, result: call.result ?? refusedBy(context.loop) }));
+  const { messages = [] } = closeRound({ ...context, calls });
+  const text = endOfLoop(context.loop);
+  return {
+    calls: [],
+    messages: [...messages, { role: 'assistant', content: textPart(text) }],
+    baseText: context.baseText + separator(context) + text,
+  };
 }
 
 export function beginRepeat(context: RunContext): Partial<RunContext> {

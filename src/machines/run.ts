@@ -1,7 +1,7 @@
+import { complete } from './effect-missing.ts';
 import { LIMITS } from './limits.ts';
 import { skippedResult } from './run-calls.ts';
-import type { ToolResult } from './run-calls.ts';
-import type { RunEffects, RunRestartSignal, RunTextSignal, RunToolSignal } from './run-contract.ts';
+import type { RunEffects } from './run-contract.ts';
 import {
   aborted,
   addText,
@@ -11,6 +11,7 @@ import {
   due,
   failed,
   handedOver,
+  loopEnded,
   noModel,
   noModelCalls,
   noToolCalls,
@@ -215,9 +216,11 @@ export const runMachine = run.createMachine({
     dispatching: {
       always: [
         { guard: 'overdue', target: 'failed', actions: overdue },
-        { guard: 'allAnswered', target: 'deciding', actions: 'closeRound' },
+        { guard: 'loopNews', target: 'dispatching', reenter: true, actions: ['reportLoop', 'loopTold'] },
         { guard: 'nextAsks', target: 'undecided', actions: question },
         { guard: 'nextSkipped', target: 'skipping' },
+        { guard: 'loopOpen', target: 'answered', actions: [...loopEnded] },
+        { guard: 'allAnswered', target: 'deciding', actions: 'closeRound' },
         {
           guard: 'nextRefused',
           target: 'dispatching',
@@ -263,20 +266,16 @@ export const runMachine = run.createMachine({
   },
 });
 
-/** The machine with its effects in place. One that is missing fails the run with EFFECT_MISSING and its name. */
-export function withEffects(effects: Partial<RunEffects>): typeof runMachine {
+/** The machine with its effects in place. Throws CoppiceError EFFECT_MISSING, with its name, for one that is not there. */
+export function withEffects(effects: RunEffects): typeof runMachine {
   const { signalText, restartText, signalToolStarted, signalToolEnded, ...actors } = effects;
-  return runMachine.provide({
+  return complete(runMachine, effects).provide({
     actors,
     actions: {
-      ...(signalText && { signalText: (_: unknown, signal: RunTextSignal) => signalText(signal) }),
-      ...(restartText && { restartText: (_: unknown, signal: RunRestartSignal) => restartText(signal) }),
-      ...(signalToolStarted && {
-        signalToolStarted: (_: unknown, signal: RunToolSignal) => signalToolStarted(signal),
-      }),
-      ...(signalToolEnded && {
-        signalToolEnded: (_: unknown, signal: RunToolSignal & ToolResult) => signalToolEnded(signal),
-      }),
+      signalText: (_, signal) => signalText(signal),
+      restartText: (_, signal) => restartText(signal),
+      signalToolStarted: (_, signal) => signalToolStarted(signal),
+      signalToolEnded: (_, signal) => signalToolEnded(signal),
     },
   });
 }

@@ -2,20 +2,18 @@ import { assign, setup } from 'xstate';
 import type { AnyEventObject, CallbackActorLogic } from 'xstate';
 import { CoppiceError, normalizeError } from '../errors.ts';
 import type { NormalError } from '../errors.ts';
-import { missingCallback } from './effect-missing.ts';
+import { complete, missingCallback } from './effect-missing.ts';
 import { endingOf } from './ending.ts';
 import type { Ending, ShutdownEvent } from './ending.ts';
 import { LIMITS } from './limits.ts';
 
-/**
- * The one regular timer of the house: everything with an absolute due time hears `clock.tick` from here. It also
- * watches the timer: a schedule that falls silent ends with an error, so that its supervisor starts a new one.
- */
+/** What the schedule is started with. */
 export interface ScheduleInput {
   readonly path: string;
   readonly tickMs: number;
 }
 
+/** What the schedule hears. */
 export type ScheduleEvent =
   /** A round of ticks went out. `overrun`: the round before had not ended, so this one was left out. */
   | {
@@ -26,6 +24,7 @@ export type ScheduleEvent =
     }
   | ShutdownEvent;
 
+/** What the schedule knows. Plain JSON. */
 export interface ScheduleContext extends ScheduleInput {
   readonly rounds: number;
   readonly overruns: number;
@@ -34,6 +33,7 @@ export interface ScheduleContext extends ScheduleInput {
   readonly error: NormalError | null;
 }
 
+/** What the schedule needs from its host. */
 export interface ScheduleEffects {
   /** Every `tickMs`: tells all receivers, in slices, and says `pulse.beaten`. */
   readonly pulse: CallbackActorLogic<AnyEventObject, ScheduleInput>;
@@ -60,6 +60,10 @@ const schedule = setup({
 /** Three ticks and a second: one late tick is a busy loop, three are a lost timer. */
 const silenceMs = ({ tickMs }: ScheduleInput): number => tickMs * 3 + 1_000;
 
+/**
+ * The one regular timer of the house: everything with an absolute due time hears `clock.tick` from here. It also
+ * watches the timer: a schedule that falls silent ends with an error, so that its supervisor starts a new one.
+ */
 export const scheduleMachine = schedule.createMachine({
   id: 'schedule',
   options: { maxIterations: LIMITS.maxIterations },
@@ -97,9 +101,15 @@ export const scheduleMachine = schedule.createMachine({
   output: endingOf,
 });
 
+/**
+ * The machine with its effects in place.
+ *
+ * @throws CoppiceError EFFECT_MISSING with its name for one that is not there
+ */
 export const withEffects = (effects: ScheduleEffects): typeof scheduleMachine =>
-  scheduleMachine.provide({ actors: { pulse: effects.pulse } });
+  complete(scheduleMachine, effects).provide({ actors: { pulse: effects.pulse } });
 
+/** One plain event of every type, for generated tests. */
 export const examples: readonly ScheduleEvent[] = [
   { type: 'pulse.beaten', atMs: 5_000, receivers: 3, overrun: false },
   { type: 'pulse.beaten', atMs: 10_000, receivers: 3, overrun: true },

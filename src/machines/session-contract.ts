@@ -11,21 +11,27 @@ import type { ClockTick, ShutdownEvent } from './ending.ts';
 import type { SessionAnswer, SessionSignal } from './session-says.ts';
 import type { RunInput, RunOutput, TurnMessage } from './turn.ts';
 
+/** What a session is started with. */
 export interface SessionInput {
   readonly sessionKey: string;
   readonly path: string;
   readonly incarnation: number;
-  readonly agentId: string;
+  /** Default `main`, as for `lane`. */
+  readonly agentId?: string;
   /** The name of the lane its turns run in. */
-  readonly lane: string;
-  readonly maxQueue: number;
-  readonly idleMs: number;
-  readonly turnTimeoutMs: number;
+  readonly lane?: string;
+  /** Default LIMITS.queuePerSession. */
+  readonly maxQueue?: number;
+  /** Quiet for this long, it leaves memory. Default LIMITS.sessionIdleMs. */
+  readonly idleMs?: number;
+  /** Default LIMITS.turnMs. */
+  readonly turnTimeoutMs?: number;
   /** Requests that may wait. Default LIMITS.asksPerSession. */
   readonly maxAsks?: number;
   readonly atMs: number;
 }
 
+/** What a session hears. */
 export type SessionEvent =
   /** A message that is committed to the inbox. The same one may be announced twice. */
   | { readonly type: 'message.queued'; readonly message: TurnMessage; readonly atMs: number }
@@ -58,6 +64,7 @@ export type LaneAnswer =
     }
   | { readonly type: 'lane.revoked'; readonly ticketId: string; readonly reason: string };
 
+/** What became of the ticket the session asked for. */
 export type TicketNews =
   | { readonly type: 'ticket.granted'; readonly ticketId: string; readonly atMs: number }
   | {
@@ -74,6 +81,7 @@ export type TicketNews =
       readonly atMs: number;
     };
 
+/** What the ticket effect is started with: which lane, and for whom. */
 export interface TicketInput {
   readonly lane: string;
   /** The path the lane is to tell. */
@@ -89,6 +97,7 @@ export interface RunAbort {
   readonly reason: string;
 }
 
+/** What a session needs from its host. */
 export interface SessionEffects {
   readonly load: PromiseActorLogic<Loaded, LoadInput>;
   /** One transaction; safe to repeat. */
@@ -115,11 +124,13 @@ export type Heard =
 /** How a turn ended; 'undecided' is no end. */
 export type TurnOutcome = Exclude<RunOutput, { status: 'undecided' }>;
 
+/** Which session to read. */
 export interface LoadInput {
   readonly sessionKey: string;
   readonly agentId: string;
   readonly maxQueue: number;
 }
+/** What the store knows of a session when it begins. */
 export interface Loaded {
   readonly sessionId: string;
   /** The first of the pending inbox rows, in order of acceptance. */
@@ -140,6 +151,7 @@ export type Settlement =
   | (Settling & { readonly kind: 'turn'; readonly outcome: TurnOutcome; readonly silent: boolean })
   | (Settling & { readonly kind: 'question'; readonly question: string })
   | (Settling & { readonly kind: 'dismissed' });
+/** A commit that is on disk. */
 export interface Settled {
   readonly atMs: number;
   readonly messageIds: readonly string[];
@@ -147,6 +159,7 @@ export interface Settled {
   readonly askedAt?: number;
 }
 
+/** A reset or a delete, as one transaction. */
 export type Change =
   | {
       readonly kind: 'reset';
@@ -155,6 +168,7 @@ export type Change =
       readonly sessionId: string;
     }
   | { readonly kind: 'delete'; readonly sessionKey: string };
+/** What a reset or a delete did. */
 export interface Changed {
   readonly atMs: number;
   /** Was there a session to delete? */

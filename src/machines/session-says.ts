@@ -6,6 +6,7 @@ import type { TurnOutcome } from './session-contract.ts';
 import type { Dismissed, PendingAbort, SessionContext, Turn } from './session-state.ts';
 import type { TurnMessage } from './turn.ts';
 
+/** To whoever asked for an abort, a reset or a delete, by `requestId`. */
 export interface SessionAnswer {
   readonly requestId: string;
   readonly result:
@@ -36,6 +37,7 @@ export type SessionSignal = { readonly runId: string; readonly sessionKey: strin
     }
 );
 
+/** The facts a session emits. */
 export type SessionFact = Fact<
   | 'session.state'
   | 'session.resumed'

@@ -46,8 +46,7 @@ export interface Dismissed {
   readonly startedAt: number;
 }
 
-export interface SessionContext extends SessionInput {
-  readonly maxAsks: number;
+export interface SessionContext extends Required<SessionInput> {
   readonly sessionId: string;
   /** The latest time any event told. */
   readonly nowMs: number;
@@ -75,10 +74,19 @@ export interface SessionContext extends SessionInput {
 }
 export type VisibleState = 'idle' | 'processing' | 'waiting';
 
+const DEFAULTS = {
+  agentId: 'main',
+  lane: 'main',
+  maxQueue: LIMITS.queuePerSession,
+  idleMs: LIMITS.sessionIdleMs,
+  turnTimeoutMs: LIMITS.turnMs,
+  maxAsks: LIMITS.asksPerSession,
+};
+
 export function initialSession(input: SessionInput): SessionContext {
   return {
+    ...DEFAULTS,
     ...input,
-    maxAsks: input.maxAsks ?? LIMITS.asksPerSession,
     sessionId: '',
     nowMs: input.atMs,
     queue: [],

@@ -1,3 +1,4 @@
+import { complete } from './effect-missing.ts';
 import { endingOf } from './ending.ts';
 import { LIMITS } from './limits.ts';
 import type { Change, SessionEffects, SessionEvent } from './session-contract.ts';
@@ -216,8 +217,9 @@ export const sessionMachine = session.createMachine({
 });
 
 /** The machine with its effects: what a host starts, once for all sessions. */
-export function withEffects({ answer, signal, ...actors }: SessionEffects) {
-  return sessionMachine.provide({
+export function withEffects(effects: SessionEffects) {
+  const { answer, signal, ...actors } = effects;
+  return complete(sessionMachine, effects).provide({
     actors,
     actions: { answer: (_, params) => answer(params), signal: (_, params) => signal(params) },
   });

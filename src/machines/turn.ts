@@ -23,6 +23,7 @@ export interface Candidate {
 /** The operator's or user's answer about a tool call whose outcome is unknown. */
 export type ToolDecision = 'retry' | 'skip';
 
+/** What a run is started with by its session. */
 export interface RunInput {
   readonly path: string;
   readonly incarnation: number;
@@ -35,6 +36,7 @@ export interface RunInput {
   readonly deadlineAt: number;
 }
 
+/** A piece of a message: words, a file, a call or its result. */
 export interface RunContent {
   readonly type: 'text' | 'file' | 'tool-call' | 'tool-result';
   readonly text?: string;
@@ -56,6 +58,7 @@ export interface RunMessage {
   readonly content: readonly RunContent[];
 }
 
+/** What a run ends with. `undecided`: a tool call may have happened, and its user must say what to do. */
 export type RunOutput = {
   readonly messages: readonly RunMessage[];
   /** The final assistant text; what there was of it when the turn ended early. */

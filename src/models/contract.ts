@@ -62,6 +62,7 @@ export interface ModelSettings {
   readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly toolName: string };
 }
 
+/** One call of a model. */
 export interface ModelRequest {
   readonly model: string;
   readonly messages: readonly ModelMessage[];
@@ -83,6 +84,7 @@ export interface Usage {
   readonly total: number;
 }
 
+/** A piece of a model's answer; `finish` is the last. */
 export type ModelPart =
   | { readonly type: 'text'; readonly delta: string }
   | { readonly type: 'reasoning'; readonly delta: string }
@@ -151,6 +153,7 @@ export interface ModelInfo {
 /** `image`: PNG, JPEG, GIF or WebP. `file`: PDF and text. */
 export type ModelInput = 'text' | 'image' | 'file';
 
+/** Somebody who runs models: what an API must offer to be one. */
 export interface Provider {
   /** The name under `models.providers`. */
   readonly name: string;

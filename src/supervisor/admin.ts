@@ -66,6 +66,7 @@ function terminate(t: Turn, child: Child, ticket: number): void {
   }
   child.token += 1;
   child.status = 'stopped';
+  child.clean = true;
   if (child.policy.restart === 'temporary' || t.state.policy.dynamic) forget(t, child);
   t.commands.push({ type: 'reply', ticket, reply: { ok: true, incarnation: child.incarnation } });
 }
@@ -74,6 +75,7 @@ function restartChild(t: Turn, child: Child, ticket: number): void {
   const refusal = whyNotStopped(child);
   if (refusal) return refuse(t, ticket, refusal);
   child.ticket = ticket;
+  child.suspect = false;
   start(t, child);
 }
 
@@ -104,13 +106,16 @@ function kill(t: Turn, child: Child, event: Extract<Admin, { type: 'kill' }>): v
 }
 
 function park(t: Turn, child: Child, ticket: number): void {
+  if (child.status === 'stopping') return refuse(t, ticket, 'stopping');
   if (child.status === 'running') {
+    // It could not come back: what its start was given is not kept.
+    if (child.policy.restart === 'temporary') return refuse(t, ticket, 'not_restartable');
     child.after = { kind: 'park', ticket };
     return stop(t, child);
   }
-  if (child.status === 'stopping') return refuse(t, ticket, 'stopping');
   child.token += 1;
   child.status = 'parked';
+  child.clean = true;
   report(t, child, { type: 'parked', reason: 'operator', probeMs: 0 });
   t.commands.push({ type: 'reply', ticket, reply: { ok: true, incarnation: child.incarnation } });
 }
@@ -121,6 +126,7 @@ function unpark(t: Turn, child: Child, ticket: number): void {
   child.log = [];
   child.streak = 0;
   child.probes = 0;
+  child.suspect = false;
   report(t, child, { type: 'unparked', by: 'operator' });
   // Answered before the start: a start that fails is an ordinary failure with its own restarts.
   t.commands.push({ type: 'reply', ticket, reply: { ok: true, incarnation: child.incarnation + 1 } });

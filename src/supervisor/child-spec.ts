@@ -1,8 +1,11 @@
 import type { AnyActorLogic } from 'xstate';
 import type { Scope } from './scope.ts';
 
+/** When a child that ended is started again: always, unless it ended well, never. */
 export type Restart = 'permanent' | 'transient' | 'temporary';
+/** Who is restarted with a child that failed: nobody, all, those that were started after it. */
 export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one';
+/** How long a child may take to stop, in milliseconds; `brutal` gives it no time, `infinity` all. */
 export type Shutdown = number | 'brutal' | 'infinity';
 
 /** Delay before restart n: min(minMs * factor^n, maxMs) * (1 + random * jitter); n returns to 0 after a quiet resetAfterMs. */
@@ -21,13 +24,15 @@ export interface StartContext {
   readonly scope: Scope;
   /**
    * What the life before left by `keep`, once. Not given if that life was itself given facts and died young (within
-   * `backoff.resetAfterMs`, else the supervisor's `periodMs`), ended normally or was stopped by an operator.
+   * `backoff.resetAfterMs`, else the supervisor's `periodMs`), ended normally or was stopped by an operator. See
+   * `quarantine` for what follows when the life without them dies young too.
    */
   readonly facts?: unknown;
   /** Leaves plain facts for the next life, instead of those left before. Without effect once this life is over. */
   keep(facts: unknown): void;
 }
 
+/** What a supervisor must know of a child to start it, stop it and start it again. */
 export interface ChildSpec {
   /** A segment of the path. Stable over restarts; unique among its siblings. */
   readonly id: string;
@@ -42,8 +47,18 @@ export interface ChildSpec {
   readonly significant?: boolean;
   /** Default: none (the next macrotask). */
   readonly backoff?: Backoff;
+  /**
+   * True: a child that dies young with the facts of the life before, and dies young again when it was started without
+   * them, is parked, whatever `onExhausted` says; its siblings are spared, it is probed after `probeMs`, and an operator
+   * may `unpark` it. Young is within `backoff.resetAfterMs`, else the supervisor's `periodMs`. Default false: it is
+   * restarted and counted, as OTP does. Only under `one_for_one`.
+   */
+  readonly quarantine?: boolean;
+  /** Under a partitioned supervisor: children with the same key share a partition. Default: the id. Without meaning elsewhere. */
+  readonly partitionKey?: string;
 }
 
+/** The rules of one supervisor, and its children in the order of their start. */
 export interface SupervisorSpec {
   readonly strategy: Strategy;
   /** More than `intensity` restarts within `periodMs` exhaust the supervisor (a sliding log). */
@@ -75,7 +90,7 @@ export function checkSpec(
   if (!Array.isArray(children))
     return { field: 'children', value: children, expected: 'a list of child specs' };
   for (const child of children) {
-    const fault = checkChildSpec(child, spec.autoShutdown ?? 'never');
+    const fault = checkChildSpec(child, spec.autoShutdown ?? 'never', spec.strategy);
     if (fault) return fault;
   }
   return checkSiblings(children);
@@ -90,7 +105,12 @@ export function checkSiblings(children: readonly ChildSpec[]) {
   return undefined;
 }
 
-export function checkChildSpec(child: ChildSpec, autoShutdown: SupervisorSpec['autoShutdown'] = 'never') {
+/** What is wrong with a child spec, by field; undefined when nothing is. */
+export function checkChildSpec(
+  child: ChildSpec,
+  autoShutdown: SupervisorSpec['autoShutdown'] = 'never',
+  strategy: Strategy = 'one_for_one',
+) {
   if (typeof child !== 'object' || child === null)
     return { field: 'children', value: child, expected: 'child specs' };
   const wrong = CHILD_RULES.find(([field, ok]) => !ok(child[field as keyof ChildSpec], child));
@@ -102,6 +122,10 @@ export function checkChildSpec(child: ChildSpec, autoShutdown: SupervisorSpec['a
     };
   if (child.significant && autoShutdown === 'never') {
     return { field: `${child.id}.significant`, value: true, expected: 'a supervisor with autoShutdown' };
+  }
+  if (child.quarantine && strategy !== 'one_for_one') {
+    const expected = 'false: only one_for_one can spare the siblings';
+    return { field: `${child.id}.quarantine`, value: true, expected };
   }
   return undefined;
 }
@@ -170,6 +194,13 @@ const CHILD_RULES: readonly Rule<ChildSpec>[] = [
     (v) => v === undefined || isBackoff(v),
     '{ minMs, maxMs, factor, jitter, resetAfterMs }, none negative',
   ],
+  ['quarantine', (v) => v === undefined || typeof v === 'boolean', 'true or false'],
+  [
+    'quarantine',
+    (v, s) => v !== true || s.restart !== 'temporary',
+    'false for a temporary child: it has no next life',
+  ],
+  ['partitionKey', (v) => v === undefined || typeof v === 'string', 'a string'],
 ];
 
 function isBackoff(value: unknown): boolean {

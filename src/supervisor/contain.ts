@@ -1,17 +1,26 @@
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, EventObject } from 'xstate';
 import { CoppiceError } from '../errors.ts';
+import { childrenOf, follow, statusOf, stopAll, type Starter } from './nested.ts';
 
 /**
- * A logic whose failure takes its own children with it. XState leaves the children of a machine running when the
- * machine throws in an action, guard or entry; ten restarts left eleven live sockets. Also the place where a kill
- * becomes an ordinary failure, and where progress is noted.
+ * A logic whose failure takes its own children with it, at every depth. XState leaves the children of a machine
+ * running when the machine throws in an action, guard or entry; ten restarts left eleven live sockets. Also the
+ * place where a kill becomes an ordinary failure, and where each event passes on its way in.
  */
 export interface ContainHooks {
-  /** Called at the start of every transition. */
-  touch?(self: AnyActorRef): void;
+  /** Asked before each event: what it returns is taken instead, undefined is nothing for now. A throw fails the actor. */
+  admit?(self: AnyActorRef, event: EventObject): EventObject | undefined;
+  /** A machine inside it took an event, which is on its account. A throw fails the actor. */
+  charge?(self: AnyActorRef): void;
+  /** An event was taken. */
+  moved?(self: AnyActorRef, event: EventObject, after: unknown): void;
   started?(self: AnyActorRef, input: unknown): void;
-  /** Called once, with the reason, when this actor ends in any way. */
+  /** About to start, after `started`. */
+  opened?(self: AnyActorRef): void;
+  /** Called with the reason when this actor ends in any way, at least once. */
   ended?(self: AnyActorRef, reason: string): void;
+  /** A child of it failed when it no longer listened, or in the place of a newer one: nobody else tells. */
+  late?(self: AnyActorRef, error: unknown): void;
 }
 
 export interface KillEvent extends EventObject {
@@ -20,65 +29,146 @@ export interface KillEvent extends EventObject {
   readonly path: string;
 }
 
+/** Ours, from what an actor has started to the actor itself. */
+interface FailEvent extends EventObject {
+  readonly type: 'supervisor.fail';
+  readonly error: unknown;
+}
+
 /** `stopChild` refuses grandchildren, so an actor is reaped through its own scope, captured when it was created. */
-const scopes = new WeakMap<AnyActorRef, AnyActorScope>();
+interface Contained {
+  readonly scope: AnyActorScope;
+  /** Its failure is under way: it hears no more, though its snapshot still is active. */
+  failing: boolean;
+}
+const known = new WeakMap<AnyActorRef, Contained>();
 
 /** Stops every child of an actor that has ended. Safe to call twice, and for an actor that was never contained. */
 export function reap(ref: AnyActorRef): void {
-  const scope = scopes.get(ref);
-  if (scope) reapChildren(ref.getSnapshot(), scope);
+  const one = known.get(ref);
+  if (one) reapChildren(ref.getSnapshot(), one);
 }
 
-function reapChildren(snapshot: unknown, scope: AnyActorScope): void {
-  const children = (snapshot as { children?: Record<string, AnyActorRef | undefined> } | undefined)?.children;
-  for (const child of Object.values(children ?? {})) if (child) scope.stopChild(child);
+function reapChildren(snapshot: unknown, one: Contained): void {
+  one.failing = true;
+  stopAll(childrenOf(snapshot), (child) => one.scope.stopChild(child));
 }
 
+const reasonOf = (error: unknown): string =>
+  error instanceof CoppiceError && error.code === 'KILLED' ? 'killed' : 'error';
+
+/**
+ * Who starts a contained actor reaps it when its initial entry fails: a supervisor, `nested`, or a parent that is
+ * contained itself. XState tells the logic of no other failure but this one.
+ */
 export function contain<L extends AnyActorLogic>(logic: L, hooks: ContainHooks = {}): L {
-  const ended = (scope: AnyActorScope, reason: string): void =>
-    hooks.ended?.(scope.self as AnyActorRef, reason);
-  const fail = (snapshot: unknown, scope: AnyActorScope, error: unknown): never => {
-    reapChildren(snapshot, scope);
-    ended(scope, error instanceof CoppiceError && error.code === 'KILLED' ? 'killed' : 'error');
-    throw error;
-  };
-  const inputs = new WeakMap<AnyActorRef, unknown>();
   const contained: AnyActorLogic = Object.create(logic, {
-    getInitialSnapshot: {
-      value(scope: AnyActorScope, input: unknown) {
-        scopes.set(scope.self, scope);
-        if (hooks.started) inputs.set(scope.self, input);
-        return logic.getInitialSnapshot(scope as never, input as never);
-      },
-    },
-    start: {
-      value(snapshot: unknown, scope: AnyActorScope) {
-        hooks.started?.(scope.self, inputs.get(scope.self));
-        inputs.delete(scope.self);
-        try {
-          logic.start?.(snapshot as never, scope as never);
-        } catch (error) {
-          fail(snapshot, scope, error);
-        }
-      },
-    },
-    transition: {
-      value(snapshot: unknown, event: EventObject, scope: AnyActorScope) {
-        hooks.touch?.(scope.self);
-        if (event.type === 'supervisor.kill') {
-          const { by, path } = event as KillEvent;
-          return fail(snapshot, scope, new CoppiceError('KILLED', { by, path }));
-        }
-        try {
-          const next = logic.transition(snapshot as never, event as never, scope as never);
-          if (event.type === 'xstate.stop') ended(scope, 'stopped');
-          else if (next.status !== 'active') ended(scope, next.status === 'done' ? 'normal' : 'error');
-          return next;
-        } catch (error) {
-          return fail(snapshot, scope, error);
-        }
-      },
-    },
+    getInitialSnapshot: { value: initially(logic, hooks) },
+    start: { value: starting(logic, hooks) },
+    transition: { value: transiting(logic, hooks) },
   }) as AnyActorLogic;
   return contained as L;
+}
+
+/** Where `start` finds the input; kept no longer than that. */
+const inputs = new WeakMap<AnyActorRef, unknown>();
+
+const initially =
+  (logic: AnyActorLogic, hooks: ContainHooks) =>
+  (scope: AnyActorScope, input: unknown): unknown => {
+    known.set(scope.self, { scope, failing: false });
+    if (hooks.started) inputs.set(scope.self, input);
+    const snapshot: unknown = logic.getInitialSnapshot(scope as never, input as never);
+    follow(starterOf(scope.self, hooks), childrenOf(snapshot));
+    return snapshot;
+  };
+
+const starting =
+  (logic: AnyActorLogic, hooks: ContainHooks) =>
+  (snapshot: unknown, scope: AnyActorScope): void => {
+    if (hooks.started) begin(scope, hooks);
+    hooks.opened?.(scope.self);
+    try {
+      logic.start?.(snapshot as never, scope as never);
+    } catch (error) {
+      fail(snapshot, scope, hooks, error);
+    }
+  };
+
+/** A failing initial entry is seen by observers alone: XState runs it after the logic has returned. */
+function begin(scope: AnyActorScope, hooks: ContainHooks): void {
+  const { self } = scope;
+  hooks.started?.(self, inputs.get(self));
+  inputs.delete(self);
+  self.subscribe({
+    error(error: unknown) {
+      reap(self);
+      hooks.ended?.(self, reasonOf(error));
+    },
+  });
+}
+
+const transiting =
+  (logic: AnyActorLogic, hooks: ContainHooks) =>
+  (snapshot: unknown, arrived: EventObject, scope: AnyActorScope): unknown => {
+    const { self } = scope;
+    try {
+      const event = hooks.admit ? hooks.admit(self, arrived) : arrived;
+      if (!event || isLate(snapshot, event, self, hooks)) return snapshot;
+      if (event.type === 'supervisor.kill') throw killed(event as KillEvent);
+      if (event.type === 'supervisor.fail') throw (event as FailEvent).error;
+      const next = logic.transition(snapshot as never, event as never, scope as never) as { status: string };
+      const children = childrenOf(next);
+      if (children !== childrenOf(snapshot)) follow(starterOf(self, hooks), children);
+      hooks.moved?.(self, event, next);
+      if (event.type === 'xstate.stop') hooks.ended?.(self, 'stopped');
+      else if (next.status !== 'active') hooks.ended?.(self, next.status === 'done' ? 'normal' : 'error');
+      return next;
+    } catch (error) {
+      // A cleanup that fails has begun, and does not run again.
+      if (arrived.type !== 'xstate.stop') letGo(logic, snapshot, scope, hooks);
+      return fail(snapshot, scope, hooks, error);
+    }
+  };
+
+/** XState tells a callback, promise or observable to clean up only when it is stopped, not when it fails. */
+function letGo(logic: AnyActorLogic, snapshot: unknown, scope: AnyActorScope, hooks: ContainHooks): void {
+  if ((snapshot as { children?: unknown }).children) return;
+  try {
+    logic.transition(snapshot as never, { type: 'xstate.stop' } as never, scope as never);
+  } catch (error) {
+    hooks.late?.(scope.self, error);
+  }
+}
+
+const killed = ({ by, path }: KillEvent): CoppiceError => new CoppiceError('KILLED', { by, path });
+
+function fail(snapshot: unknown, scope: AnyActorScope, hooks: ContainHooks, error: unknown): never {
+  reapChildren(snapshot, known.get(scope.self)!);
+  hooks.ended?.(scope.self, reasonOf(error));
+  throw error;
+}
+
+const starterOf = (self: AnyActorRef, hooks: ContainHooks): Starter => ({
+  hears: () => !known.get(self)?.failing && statusOf(self) === 'active',
+  late: (error) => hooks.late?.(self, error),
+  fail: (error) => self.send({ type: 'supervisor.fail', error }),
+  // Who is contained itself pays for itself.
+  ...(hooks.charge ? { took: (child) => void (known.has(child) || hooks.charge?.(self)) } : {}),
+});
+
+/**
+ * What a machine's child throws while it is stopped reaches the machine later, under an id that may by then be
+ * another life's: that one would be blamed, or, if its state was left, the machine would fail although it had an
+ * `onError`. A machine with a transition of its own for it still hears of a child that is gone.
+ */
+function isLate(snapshot: unknown, event: EventObject, self: AnyActorRef, hooks: ContainHooks): boolean {
+  if (!hooks.late || !event.type.startsWith('xstate.error.actor.')) return false;
+  const machine = snapshot as { children?: unknown; can?: (event: EventObject) => boolean };
+  if (!machine.children) return false;
+  const { actorId, error } = event as unknown as { actorId: string; error: unknown };
+  const child = childrenOf(snapshot)[actorId];
+  if (child ? statusOf(child) === 'error' : machine.can?.(event)) return false;
+  hooks.late(self, error);
+  return true;
 }

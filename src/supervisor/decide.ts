@@ -10,11 +10,14 @@
  */
 import type { NormalError } from '../errors.ts';
 import { admin } from './admin.ts';
+import { climb, diedYoung, QUARANTINED } from './hand-over.ts';
 import { answer, begin, end, forget, isActive, proceed, report, reportShutdown } from './operation.ts';
-import { bystanders, restart, timer } from './restart.ts';
+import { bystanders, restart, setAside, timer } from './restart.ts';
 import type { After, Child, Command, Event, ExitReason, Operation, State, Turn } from './state.ts';
 
 /**
+ * What follows from an event: the state after it, and what the shell is to do. Every rule of supervision is in here.
+ *
  * @param now milliseconds that never run backwards
  * @param random in [0, 1): drawn once per event, used for jitter
  */
@@ -25,11 +28,25 @@ export function decide(
   random: number,
 ): { readonly state: State; readonly commands: Command[] } {
   const turn: Turn = { state, now, random, commands: [] };
+  const before = state.operation;
   step(turn, event);
-  while (!state.operation && state.later.length > 0 && state.phase !== 'ended')
-    step(turn, state.later.shift()!);
+  for (let next = nextOf(turn, before); next; next = nextOf(turn, before)) step(turn, next);
   return { state, commands: turn.commands };
 }
+
+/** What waited and is due now. A start is answered first: until then nobody knows what its child is. */
+function nextOf({ state, commands }: Turn, before: Operation | undefined): Event | undefined {
+  const { operation, later } = state;
+  if (later.length === 0 || state.phase === 'ended' || commands.some(isStart)) return undefined;
+  if (!operation) return later.shift();
+  // An operation that has just begun may wait for somebody whose end was heard before.
+  if (operation === before) return undefined;
+  const at = later.findIndex((e) => e.type === 'exited' && isMember(operation, e.id));
+  return at < 0 ? undefined : later.splice(at, 1)[0];
+}
+
+const isStart = ({ type }: Command): boolean => type === 'start';
+const isMember = ({ waiting, due }: Operation, id: string): boolean => waiting.has(id) || due.has(id);
 
 function step(t: Turn, event: Event): void {
   switch (event.type) {
@@ -89,7 +106,7 @@ function startFailed(t: Turn, event: Extract<Event, { type: 'start_failed' }>): 
   const child = t.state.children.get(id);
   if (!child || child.status !== 'starting') return;
   child.status = 'stopped';
-  child.clean = event.handed ?? false;
+  const next = climb(child, { young: true, handed: event.handed ?? false, normal: false, counted: true });
   report(t, child, { type: 'start_error', error });
   const operation = t.state.operation;
   // OTP: a supervisor whose first start fails does not start. One that parks spares the siblings here too.
@@ -111,6 +128,7 @@ function startFailed(t: Turn, event: Extract<Event, { type: 'start_failed' }>): 
   }
   // The rest of the set stays down until this child's retry starts it (OTP cases 37 and 40).
   t.state.operation = undefined;
+  if (next === 'quarantine') return setAside(t, child, QUARANTINED);
   restart(t, child, true, []);
 }
 
@@ -127,11 +145,8 @@ function exited(t: Turn, event: Extract<Event, { type: 'exited' }>): void {
     });
     return;
   }
-  child.clean = child.handed && diedYoung(t, child);
   const operation = t.state.operation;
-  if (operation && (operation.waiting.has(child.id) || operation.due.has(child.id))) {
-    return exitedInSet(t, operation, child, event.reason);
-  }
+  if (operation && isMember(operation, child.id)) return exitedInSet(t, operation, child, event.reason);
   if (child.after) return exitedOnRequest(t, child, child.after, event.reason);
   if (operation) {
     t.state.later.push(event);
@@ -140,15 +155,20 @@ function exited(t: Turn, event: Extract<Event, { type: 'exited' }>): void {
   exitedAlone(t, child, event.reason, event.error);
 }
 
-function diedYoung(t: Turn, child: Child): boolean {
-  return t.now - child.startedAt < (child.policy.backoff?.resetAfterMs ?? t.state.policy.periodMs);
-}
-
 /** Part of a set that is being stopped: its own reason stands, and nobody restarts it. */
 function exitedInSet(t: Turn, operation: Operation, child: Child, reason: ExitReason): void {
+  if (child.after) {
+    // An operator's order was there first, and is answered.
+    exitedOnRequest(t, child, child.after, reason);
+    if (operation.waiting.delete(child.id) && operation.waiting.size === 0) proceed(t);
+    return;
+  }
   child.status = 'stopped';
   // Ended by itself before it was told: OTP hears of it when it comes to stop it.
-  if (!operation.waiting.delete(child.id)) return void operation.early.set(child.id, reason);
+  if (!operation.waiting.delete(child.id)) {
+    lastWord(t, child, reason, true);
+    return void operation.early.set(child.id, reason);
+  }
   reportShutdown(t, child, reason);
   if (child.policy.restart === 'temporary') forget(t, child);
   if (operation.waiting.size === 0) proceed(t);
@@ -175,15 +195,25 @@ function exitedAlone(t: Turn, child: Child, reason: ExitReason, error: NormalErr
   const why: ExitReason = killed ? 'killed' : reason;
   child.status = 'stopped';
   child.kill = undefined;
-  const normal = why === 'normal' || why === 'shutdown';
-  child.clean ||= normal;
+  const normal = isNormal(why);
+  const counted = killed?.counted ?? true;
+  const next = lastWord(t, child, why, counted);
   if (!normal || type === 'permanent')
     report(t, child, { type: 'child_terminated', reason: why, error, restart: type });
   if (type === 'permanent' || (type === 'transient' && !normal)) {
-    return restart(t, child, killed ? killed.counted : true, bystanders(t, child));
+    if (next === 'quarantine') return setAside(t, child, QUARANTINED);
+    return restart(t, child, counted, bystanders(t, child));
   }
   if (type === 'temporary' || t.state.policy.dynamic) forget(t, child);
   if (significant) autoShutdown(t);
+}
+
+const isNormal = (reason: ExitReason): boolean => reason === 'normal' || reason === 'shutdown';
+
+/** A death of its own, and what it means for the facts it was given. */
+function lastWord(t: Turn, child: Child, reason: ExitReason, counted: boolean): ReturnType<typeof climb> {
+  const { handed } = child;
+  return climb(child, { young: diedYoung(t, child), handed, normal: isNormal(reason), counted });
 }
 
 function autoShutdown(t: Turn): void {

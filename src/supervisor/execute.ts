@@ -3,7 +3,8 @@ import { createActor, type AnyActorLogic, type AnyActorRef, type EventObject } f
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
 import { contain, reap } from './contain.ts';
 import { decide } from './decide.ts';
-import type { ChildSpec } from './child-spec.ts';
+import type { ChildSpec, Shutdown } from './child-spec.ts';
+import { closeLife, closingOf, leaveClosing } from './closing.ts';
 import { createScope, type OwnedScope, type Scope } from './scope.ts';
 import {
   childPath,
@@ -49,6 +50,7 @@ function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[])
       shell.tickets.get(command.ticket)?.(command.reply);
       shell.tickets.delete(command.ticket);
       shell.changes.delete(command.ticket);
+      shell.offers.delete(command.ticket);
       return;
     case 'adopt':
       return adopt(env, shell, command.ticket);
@@ -62,15 +64,16 @@ function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[])
     case 'end':
       cancelTimers(env, shell);
       shell.ended = { exit: command.exit, error: command.error };
-      return report(env, shell, '', 0, {
+      report(env, shell, '', 0, {
         type: 'shutdown',
         reason: command.error?.message ?? shell.stopReason,
       });
+      return rootEnded(env, shell, command.exit);
   }
 }
 
 function startChild(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): Event {
-  const spec = shell.specs.get(id)!;
+  const spec = specOf(shell, id);
   const entry = shell.entries.get(id) ?? enter(env, shell, spec);
   const scope = createScope((error) =>
     report(env, shell, id, incarnation, { type: 'disposer_failed', error: normalizeError(error) }),
@@ -88,7 +91,14 @@ function startChild(env: SupervisorEnv, shell: Shell, id: string, incarnation: n
     ref.start();
     const snapshot = ref.getSnapshot() as StartSnapshot;
     if (snapshot.status === 'active') {
-      shell.live.set(id, { ref, incarnation, scope, ending: undefined, overdue: undefined });
+      shell.live.set(id, {
+        ref,
+        incarnation,
+        scope,
+        ending: undefined,
+        overdue: undefined,
+        closing: undefined,
+      });
       // A temporary child never starts again: whatever its start was given is not kept for it, as in OTP.
       if (spec.restart === 'temporary') shell.specs.set(id, withoutInput(spec));
       env.table.flush(entry);
@@ -97,12 +107,19 @@ function startChild(env: SupervisorEnv, shell: Shell, id: string, incarnation: n
     shell.toldAlready.add(ref.id);
     if (snapshot.status === 'error') throw snapshot.error;
     if ((snapshot.output?.exit ?? 'normal') !== 'normal') throw endedAtStart(snapshot);
-    abandon(env, entry, ref, scope, 'normal');
+    leaveClosing(shell, id, abandon(env, entry, ref, scope, shutdownOf(shell, id), 'normal'));
     return { type: 'ignored', id };
   } catch (error) {
-    abandon(env, entry, ref, scope, 'error', error);
+    leaveClosing(shell, id, abandon(env, entry, ref, scope, shutdownOf(shell, id), 'error', error));
     return { type: 'start_failed', id, error: normalizeError(error), handed };
   }
+}
+
+/** That of the request which adds it, or the one it has. */
+function specOf({ offers, specs, state }: Shell, id: string): ChildSpec {
+  const offered = offers.get(state.children.get(id)?.ticket ?? 0);
+  if (offered) specs.set(id, offered);
+  return specs.get(id)!;
 }
 
 function withoutInput({ input: _given, ...spec }: ChildSpec): ChildSpec {
@@ -135,12 +152,14 @@ function abandon(
   entry: Entry,
   ref: AnyActorRef | undefined,
   scope: OwnedScope,
+  limit: Shutdown,
   reason: ExitReason,
   error: unknown = reason,
-): void {
+): Promise<unknown> | undefined {
   if (ref) reap(ref);
-  void scope.close(error);
+  const closing = closeLife(env, ref, scope, limit, error);
   env.table.ended(entry, reason);
+  return closing;
 }
 
 /** Workers are contained, so that a throw reaps their children and a kill is a throw. Once per logic, not per start. */
@@ -150,7 +169,7 @@ function wrapped(env: SupervisorEnv, logic: AnyActorLogic): AnyActorLogic {
   let cache = containedLogics.get(env);
   if (!cache) containedLogics.set(env, (cache = new WeakMap()));
   let wrapper = cache.get(logic);
-  if (!wrapper) cache.set(logic, (wrapper = contain(logic, { touch: env.table.touch })));
+  if (!wrapper) cache.set(logic, (wrapper = contain(logic, env.hooks)));
   return wrapper;
 }
 
@@ -211,15 +230,18 @@ export function close(
   reap(live.ref);
   const entry = shell.entries.get(id);
   if (entry) env.table.ended(entry, reason);
-  const closing = live.scope.close(reason);
-  if (!closing) return true;
-  const tellClosed = (): void =>
+  live.closing = closeLife(env, live.ref, live.scope, shutdownOf(shell, id), reason);
+  if (!live.closing) return true;
+  void live.closing.then(() => {
+    // Late, of a life that was not waited for: another may have its id and its number.
+    if (shell.live.get(id) !== live) return;
     shell.self.send({ type: 'supervisor.closed', id, incarnation: live.incarnation });
-  void closing.then(tellClosed);
-  const limit = shell.state.children.get(id)?.policy.shutdown ?? DEFAULT_SHUTDOWN_MS;
-  if (limit !== 'infinity') live.overdue = env.clock.setTimeout(tellClosed, limit === 'brutal' ? 0 : limit);
+  });
   return false;
 }
+
+const shutdownOf = ({ state }: Shell, id: string): Shutdown =>
+  state.children.get(id)?.policy.shutdown ?? DEFAULT_SHUTDOWN_MS;
 
 function answersShutdown(ref: AnyActorRef, type: ChildPolicy['type']): boolean {
   if (type === 'supervisor') return true;
@@ -245,7 +267,14 @@ function arm(
 ): void {
   env.clock.clearTimeout(shell.timers.get(id));
   shell.timers.delete(id);
-  const fire = (): void => shell.self.send({ type: 'supervisor.timer', id, token });
+  const child = shell.state.children.get(id);
+  const fire = (): void => {
+    // Deleted, and added again in this turn: tokens begin anew.
+    if (shell.state.children.get(id) !== child || shell.state.phase === 'ended') return;
+    const closing = closingOf(shell, id);
+    if (closing) void closing.then(fire);
+    else shell.self.send({ type: 'supervisor.timer', id, token });
+  };
   if (delayMs <= 0) env.clock.defer(fire);
   else shell.timers.set(id, env.clock.setTimeout(fire, delayMs));
 }
@@ -271,18 +300,30 @@ function forget(env: SupervisorEnv, shell: Shell, id: string): void {
 /** Brutal and in this turn, for a supervisor that itself is stopped or killed: children in reverse, scopes closed. */
 export function stopEverything(env: SupervisorEnv, shell: Shell): void {
   cancelTimers(env, shell);
-  for (const [id, live] of [...shell.live].reverse()) {
+  for (const id of [...shell.state.children.keys()].reverse()) {
+    const live = shell.live.get(id);
+    if (!live) continue;
     env.clock.clearTimeout(live.overdue);
     if (!live.ending) halt(env, shell, id, live);
     reap(live.ref);
-    void live.scope.close('killed');
+    const closing = live.closing ?? closeLife(env, live.ref, live.scope, shutdownOf(shell, id), 'killed');
+    leaveClosing(shell, id, closing);
     const entry = shell.entries.get(id);
     if (entry) env.table.ended(entry, 'killed');
   }
   shell.live.clear();
+  for (const child of shell.state.children.values()) child.status = 'stopped';
   for (const reply of shell.tickets.values()) reply({ ok: false, reason: 'stopping' });
   shell.tickets.clear();
   shell.state.phase = 'ended';
+  rootEnded(env, shell, 'killed');
+  env.table.sweep();
+}
+
+/** Of any other, its own supervisor says so. */
+function rootEnded({ table }: SupervisorEnv, { self }: Shell, reason: ExitReason): void {
+  const entry = table.entryOf(self);
+  if (entry && !entry.parent) table.ended(entry, reason);
 }
 
 function cancelTimers(env: SupervisorEnv, shell: Shell): void {

@@ -68,7 +68,9 @@ export function arm(t: Turn, child: Child, delayMs: number): void {
 export function end(t: Turn, exit: ExitReason, error: NormalError | undefined): void {
   if (t.state.phase !== 'running') return;
   t.state.phase = 'stopping';
-  for (const event of t.state.later.splice(0)) if ('ticket' in event) refuse(t, event.ticket, 'stopping');
+  const { later } = t.state;
+  t.state.later = later.filter((event) => event.type === 'exited');
+  for (const event of later) if ('ticket' in event) refuse(t, event.ticket, 'stopping');
   const ids = [...t.state.children.keys()].reverse();
   const waiting = new Set(ids.filter((id) => t.state.children.get(id)!.status === 'stopping'));
   for (const id of waiting) settleAfter(t, t.state.children.get(id)!);

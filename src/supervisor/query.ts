@@ -23,6 +23,7 @@ export interface ChildCount {
 /** A spec with its defaults filled in. A temporary child's `input` is not kept. */
 export type FullChildSpec = ChildSpec & Omit<ChildPolicy, 'backoff'>;
 
+/** Whether specs can be started, and if not, which field is why. */
 export type SpecCheck =
   | { readonly ok: true }
   | { readonly ok: false; readonly field: string; readonly value: unknown; readonly expected: string };
@@ -46,14 +47,24 @@ export function countChildren(shell: Shell): ChildCount {
   };
 }
 
+export const NOBODY: ChildCount = { specs: 0, active: 0, supervisors: 0, workers: 0 };
+
+export const sumOf = (a: ChildCount, b: ChildCount): ChildCount => ({
+  specs: a.specs + b.specs,
+  active: a.active + b.active,
+  supervisors: a.supervisors + b.supervisors,
+  workers: a.workers + b.workers,
+});
+
 export function fullSpec(shell: Shell, id: string): FullChildSpec | undefined {
   const child = shell.state.children.get(id);
   const spec = shell.specs.get(id);
   if (!child || !spec) return undefined;
-  const { restart, shutdown, type, significant } = child.policy;
-  return { ...spec, restart, shutdown, type, significant };
+  const { restart, shutdown, type, significant, quarantine = false } = child.policy;
+  return { ...spec, restart, shutdown, type, significant, quarantine };
 }
 
+/** Checks child specs without starting anything (OTP's `supervisor:check_childspecs`). */
 export function checkChildSpecs(
   specs: readonly ChildSpec[],
   autoShutdown: SupervisorSpec['autoShutdown'] = 'any_significant',

@@ -1,7 +1,9 @@
 import type { AnyActorRef, EventObject } from 'xstate';
 import type { Scope } from './scope.ts';
 
+/** What a node of the tree is. */
 export type NodeKind = 'supervisor' | 'worker';
+/** What a node of the tree is doing. */
 export type NodeStatus = 'running' | 'starting' | 'backing-off' | 'stopping' | 'parked';
 
 /** One row of the live tree; the wire shape of `tree.get`. Times are milliseconds. */
@@ -15,11 +17,15 @@ export interface TreeNode {
   readonly status: NodeStatus;
   readonly queued: number;
   readonly progressAgeMs: number;
+  /** Present while it is suspended: the events that wait for it. */
+  readonly held?: number;
   readonly children: readonly TreeNode[];
 }
 
+/** What became of an event: it was sent, nobody lives there, or it is kept for the next life. */
 export type TellResult = 'sent' | 'noproc' | 'stashed';
 
+/** How an event is sent to a path. */
 export interface TellOptions {
   /**
    * Keep the event while the child waits for its restart, and send it when that has started (`stashed`). At most
@@ -31,6 +37,7 @@ export interface TellOptions {
 /** Events that may wait for one child's restart. */
 export const STASH_LIMIT = 100;
 
+/** Told of the lives of a path. */
 export interface Watcher {
   /** The path has a live incarnation. Called at once when it already has. */
   up?(incarnation: number): void;
@@ -44,8 +51,8 @@ export interface Watcher {
  */
 export interface Registry {
   /** Sends to the live incarnation. `noproc`: nobody is there; counted as a dead letter. */
-  tell(path: string, event: EventObject): 'sent' | 'noproc';
-  tell(path: string, event: EventObject, options?: TellOptions): TellResult;
+  tell<E extends EventObject>(path: string, event: E): 'sent' | 'noproc';
+  tell<E extends EventObject>(path: string, event: E, options?: TellOptions): TellResult;
   /** The scope of the live incarnation at `path`. */
   scope(path: string): Scope | undefined;
   /** Path and incarnation of a live actor. */

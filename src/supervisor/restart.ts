@@ -61,25 +61,41 @@ function exceeded(t: Turn, child: Child): boolean {
   const { intensity, periodMs, onExhausted } = t.state.policy;
   const owner = onExhausted === 'park' ? child : t.state;
   owner.log.push(t.now);
-  while (owner.log.length > 0 && owner.log[0]! < t.now - periodMs) owner.log.shift();
-  return owner.log.length > intensity;
+  const stale = firstSince(owner.log, t.now - periodMs);
+  const inPeriod = owner.log.length - stale;
+  // Half of it at a time: taking one from the front of a long log moves all the rest.
+  if (stale > inPeriod) owner.log.splice(0, stale);
+  return inPeriod > intensity;
+}
+
+/** Where in a rising list the first is that is not before `since`. */
+function firstSince(log: readonly number[], since: number): number {
+  let [low, high] = [0, log.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (log[middle]! < since) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function exhausted(t: Turn, child: Child): void {
-  const { intensity, periodMs, onExhausted, probeMs } = t.state.policy;
+  const { intensity, periodMs, onExhausted } = t.state.policy;
   if (onExhausted === 'escalate') {
     const message = `${child.id} brought the restarts over ${intensity} in ${periodMs} ms`;
     // OTP: the supervisor ends with `shutdown`; its own parent applies its strategy to that.
     return end(t, 'shutdown', { name: 'CoppiceError', code: 'INTENSITY_EXCEEDED', message });
   }
+  setAside(t, child, `more than ${intensity} restarts in ${periodMs} ms`);
+}
+
+/** Held down, its siblings spared, and tried again after a while that grows with each probe that fails. */
+export function setAside(t: Turn, child: Child, reason: string): void {
+  const { probeMs } = t.state.policy;
   child.status = 'parked';
   const waitMs = Math.min(probeMs * 2 ** child.probes, probeMs * 10);
   child.probes += 1;
-  report(t, child, {
-    type: 'parked',
-    reason: `more than ${intensity} restarts in ${periodMs} ms`,
-    probeMs: waitMs,
-  });
+  report(t, child, { type: 'parked', reason, probeMs: waitMs });
   arm(t, child, waitMs);
 }
 

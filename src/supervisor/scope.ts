@@ -4,6 +4,7 @@
  */
 export type Disposer = () => void | Promise<void>;
 
+/** What one incarnation holds: all of it is let go before the next one begins. */
 export interface Scope {
   /** Aborted when the incarnation ends. */
   readonly signal: AbortSignal;
@@ -12,6 +13,7 @@ export interface Scope {
   readonly closed: boolean;
 }
 
+/** A scope in the hands of whoever closes it. */
 export interface OwnedScope extends Scope {
   /**
    * Aborts the signal and runs the disposers. Resolves when asynchronous disposers have settled; errors go to
@@ -20,6 +22,7 @@ export interface OwnedScope extends Scope {
   close(reason?: unknown): Promise<void> | undefined;
 }
 
+/** An open scope. `onError` gets what its disposers throw. */
 export function createScope(onError: (error: unknown) => void): OwnedScope {
   // Made when somebody asks: an abort costs a tenth of a whole start and stop, and most children never listen.
   let controller: AbortController | undefined;

@@ -3,7 +3,8 @@ import type { ActorLogic, AnyActorLogic, AnyActorRef, AnyActorScope, Snapshot } 
 import type { NormalError } from '../errors.ts';
 import type { ChildSpec, Shutdown, SupervisorSpec } from './child-spec.ts';
 import type { Clock, TimerHandle } from './clock.ts';
-import type { KillEvent } from './contain.ts';
+import type { ContainHooks, KillEvent } from './contain.ts';
+import { homeOf } from './partition-key.ts';
 import type { Report } from './report.ts';
 import type { OwnedScope } from './scope.ts';
 import {
@@ -23,9 +24,12 @@ export interface SupervisorEnv {
   readonly table: Table;
   /** The running supervisors of this tree, for whoever looks. */
   readonly shells: WeakMap<AnyActorRef, Shell>;
+  /** Where the events of every actor of the tree pass. */
+  readonly hooks: ContainHooks;
   report(report: Report): void;
 }
 
+/** What a supervisor is started with. */
 export interface SupervisorInput {
   readonly path: string;
   readonly incarnation: number;
@@ -55,9 +59,11 @@ export type AdminCommand =
   | { readonly type: Exclude<Admin['type'], 'start_child' | 'kill' | 'change'>; readonly id: string }
   | { readonly type: 'kill'; readonly id: string; readonly counted: boolean; readonly by: string };
 
+/** What can be seen of a supervisor from outside. */
 export type SupervisorSnapshot = Snapshot<{ exit: ExitReason; error?: NormalError }> & {
   readonly phase: State['phase'];
 };
+/** A supervisor, as XState runs it. */
 export type SupervisorLogic = ActorLogic<SupervisorSnapshot, SupervisorEvent, SupervisorInput>;
 
 /** One child as it runs: what the pure side must not know. */
@@ -68,15 +74,23 @@ export interface Live {
   /** The actor has ended and its scope is closing. */
   ending: { readonly reason: ExitReason; readonly error: NormalError | undefined } | undefined;
   overdue: TimerHandle;
+  /** Its scope closes slowly. */
+  closing: Promise<unknown> | undefined;
 }
 
 export interface Shell {
   readonly self: AnyActorRef;
   readonly scope: AnyActorScope;
   readonly input: SupervisorInput;
+  /** More than 0: its children are the partitions of one set of children. */
+  readonly partitions: number;
+  /** What the paths of its children begin with. */
+  readonly home: string;
   spec: SupervisorSpec;
   /** Changes that wait for an operation to finish, by ticket. */
   readonly changes: Map<number, SupervisorSpec>;
+  /** What is to be started, the same. */
+  readonly offers: Map<number, ChildSpec>;
   readonly state: State;
   readonly specs: Map<string, ChildSpec>;
   readonly live: Map<string, Live>;
@@ -84,6 +98,8 @@ export interface Shell {
   readonly timers: Map<string, TimerHandle>;
   /** What lives left for their successors. */
   readonly facts: Map<string, unknown>;
+  /** Scopes that close slowly and were not waited for: the next start of that child, and whoever restarts us, does. */
+  readonly closing: Map<string, Promise<unknown>>;
   /** Actor ids whose end was seen as it happened (at their start, or while being stopped); XState still tells of it. */
   readonly toldAlready: Set<string>;
   readonly tickets: Map<number, (reply: Reply) => void>;
@@ -104,14 +120,18 @@ export function openShell(
   spec: SupervisorSpec,
   scope: AnyActorScope,
   input: SupervisorInput,
+  partitions: number,
 ): Shell {
   const children = spec.children ?? [];
   const shell: Shell = {
     self: scope.self,
     scope,
     input,
+    partitions,
+    home: homeOf(input.path),
     spec,
     changes: new Map(),
+    offers: new Map(),
     state: createState(
       policyOf(spec),
       children.map((c) => ({ id: c.id, policy: childPolicy(c) })),
@@ -121,6 +141,7 @@ export function openShell(
     entries: new Map(),
     timers: new Map(),
     facts: new Map(),
+    closing: new Map(),
     toldAlready: new Set(),
     tickets: new Map(),
     nextTicket: 1,
@@ -144,10 +165,11 @@ function enterAll(env: SupervisorEnv, shell: Shell, children: readonly ChildSpec
   }
 }
 
-export const childPath = (shell: Shell, id: string): string => `${shell.input.path}/${encodeSegment(id)}`;
+export const childPath = ({ home, partitions }: Shell, id: string): string =>
+  `${home}/${partitions > 0 ? id : encodeSegment(id)}`;
 
 export function enter(env: SupervisorEnv, shell: Shell, spec: ChildSpec): Entry {
-  const entry = env.table.enter(childPath(shell, spec.id), kindOf(spec));
+  const entry = env.table.enter(childPath(shell, spec.id), kindOf(spec), shell.input.path);
   entry.rules = { children: shell.state.children, key: spec.id };
   shell.entries.set(spec.id, entry);
   return entry;
@@ -182,6 +204,7 @@ export function childPolicy(spec: ChildSpec): ChildPolicy {
     restart: spec.restart ?? 'permanent',
     significant: spec.significant ?? false,
     backoff: spec.backoff,
+    quarantine: spec.quarantine ?? false,
   };
 }
 

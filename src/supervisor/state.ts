@@ -2,15 +2,20 @@
 import type { NormalError } from '../errors.ts';
 import type { Backoff, Restart, Shutdown, Strategy } from './child-spec.ts';
 
+/** How a life ended. */
 export type ExitReason = 'normal' | 'shutdown' | 'error' | 'timeout' | 'killed';
+/** Where a child is in its life. */
 export type ChildStatus = 'stopped' | 'starting' | 'running' | 'backing-off' | 'stopping' | 'parked';
 
+/** The part of a child spec that `decide` needs. */
 export interface ChildPolicy {
   readonly restart: Restart;
   readonly shutdown: Shutdown;
   readonly type: 'worker' | 'supervisor';
   readonly significant: boolean;
   readonly backoff: Backoff | undefined;
+  /** Park it when it dies young with its predecessor's facts and then, started clean, again. */
+  readonly quarantine?: boolean;
 }
 
 /** What happens to one child once it has stopped, when that is not part of a set. */
@@ -18,6 +23,7 @@ export type After =
   | { readonly kind: 'terminate'; readonly ticket: number }
   | { readonly kind: 'park'; readonly ticket: number };
 
+/** A child in the table of its supervisor. */
 export interface Child {
   readonly id: string;
   policy: ChildPolicy;
@@ -42,6 +48,8 @@ export interface Child {
   handed: boolean;
   /** It was, and died young: what it was given may be what kills it, so the next life starts without. */
   clean: boolean;
+  /** Its facts were suspected and it was started without them: if it dies young all the same, it is quarantined. */
+  suspect: boolean;
 }
 
 /** A set of children is being stopped in order, then started in order; everything else waits its turn. */
@@ -61,6 +69,7 @@ export interface Operation {
     | { readonly kind: 'end'; readonly exit: ExitReason; readonly error: NormalError | undefined };
 }
 
+/** The part of a supervisor spec that `decide` needs. */
 export interface Policy {
   readonly strategy: Strategy;
   readonly intensity: number;
@@ -73,6 +82,7 @@ export interface Policy {
   readonly dynamic: boolean;
 }
 
+/** All that a supervisor knows. `decide` changes it in place. */
 export interface State {
   policy: Policy;
   phase: 'new' | 'running' | 'stopping' | 'ended';
@@ -84,6 +94,7 @@ export interface State {
   later: Event[];
 }
 
+/** What happens to a supervisor. */
 export type Event =
   | { readonly type: 'boot' }
   | { readonly type: 'started'; readonly id: string; readonly handed?: boolean }
@@ -133,6 +144,7 @@ export type Admin =
       readonly ticket: number;
     };
 
+/** Why an operation on a child was refused. */
 export type Refusal =
   | 'already_started'
   | 'already_present'
@@ -144,7 +156,10 @@ export type Refusal =
   | 'stopping'
   | 'start_failed'
   | 'spec_invalid'
-  | 'not_parked';
+  | 'not_parked'
+  /** A temporary child lives once. */
+  | 'not_restartable';
+/** The answer to an operation on a child. */
 export type Reply =
   | {
       readonly ok: true;
@@ -169,6 +184,7 @@ export type ReportBody =
   | { readonly type: 'parked'; readonly reason: string; readonly probeMs: number }
   | { readonly type: 'unparked'; readonly by: 'operator' | 'probe' };
 
+/** What the shell is to do. */
 export type Command =
   | {
       readonly type: 'start';
@@ -190,6 +206,7 @@ export type Command =
   | { readonly type: 'abort'; readonly id: string; readonly error: NormalError }
   | { readonly type: 'end'; readonly exit: ExitReason; readonly error: NormalError | undefined };
 
+/** The state before `boot`. */
 export function createState(policy: Policy, children: readonly { id: string; policy: ChildPolicy }[]): State {
   return {
     policy,
@@ -201,6 +218,7 @@ export function createState(policy: Policy, children: readonly { id: string; pol
   };
 }
 
+/** A copy that shares nothing, for whoever needs the old one. */
 export const cloneState = (state: State): State => ({
   ...state,
   children: new Map([...state.children].map(([id, c]) => [id, { ...c, log: [...c.log] }])),
@@ -233,6 +251,7 @@ export function newChild(id: string, policy: ChildPolicy): Child {
     ticket: undefined,
     handed: false,
     clean: false,
+    suspect: false,
   };
 }
 

@@ -6,7 +6,9 @@
 import type { EventObject } from 'xstate';
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
 import { checkChildSpec, checkSpec, type SupervisorSpec } from './child-spec.ts';
+import { closingOf } from './closing.ts';
 import { close, feed, halt, stopEverything } from './execute.ts';
+import { takenElsewhere } from './route.ts';
 import {
   childPolicy,
   openShell,
@@ -25,7 +27,8 @@ import type { ExitReason, Reply, State } from './state.ts';
 /** Admin requests that wait for an operation to finish, at most. More are refused as `stopping`. */
 const ADMIN_QUEUE = 10_000;
 
-export function supervisorLogic(env: SupervisorEnv, spec: SupervisorSpec): SupervisorLogic {
+/** @param partitions more than 0: the children are partitions of one set, see `partition.ts` */
+export function supervisorLogic(env: SupervisorEnv, spec: SupervisorSpec, partitions = 0): SupervisorLogic {
   const fault = checkSpec(spec);
   if (fault) throw new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
   const { shells } = env;
@@ -36,15 +39,18 @@ export function supervisorLogic(env: SupervisorEnv, spec: SupervisorSpec): Super
   };
   const logic: SupervisorLogic = {
     getInitialSnapshot(scope, input) {
-      const shell = openShell(env, spec, scope, input);
+      const shell = openShell(env, spec, scope, input, partitions);
       shells.set(scope.self, shell);
       return snapshotOf(shell);
     },
     start(_snapshot, scope) {
+      env.hooks.opened?.(scope.self);
       feed(env, shells.get(scope.self)!, { type: 'boot' });
     },
     transition(_snapshot, event, scope) {
       const shell = shells.get(scope.self)!;
+      // A supervisor is never suspended: what it is asked to take is what arrived.
+      env.hooks.admit?.(scope.self, event);
       receive(env, shell, event);
       return snapshotOf(shell);
     },
@@ -160,26 +166,29 @@ function administer(
   reply: (reply: Reply) => void,
 ): void {
   if (shell.tickets.size >= ADMIN_QUEUE) return reply({ ok: false, reason: 'stopping' });
-  const fault = commandFault(shell, command);
+  const fault = commandFault(shell, command) ?? takenElsewhere(env, shell, command);
   if (fault) return reply(fault);
+  const closing = command.type === 'change' ? undefined : closingOf(shell, idOf(command));
+  if (closing) return void closing.then(() => shell.self.send({ type: 'supervisor.admin', command, reply }));
   const ticket = shell.nextTicket++;
   shell.tickets.set(ticket, reply);
   if (command.type === 'change') return change(env, shell, command.spec, ticket);
   if (command.type !== 'start_child') return feed(env, shell, { ...command, ticket });
   const { spec } = command;
   // An id that is present keeps its own spec: the request is only answered.
-  if (!shell.state.children.has(spec.id)) shell.specs.set(spec.id, spec);
+  shell.offers.set(ticket, spec);
   feed(env, shell, { type: 'start_child', id: spec.id, policy: childPolicy(spec), ticket });
-  if (!shell.state.children.has(spec.id) && !shell.state.later.some((e) => 'id' in e && e.id === spec.id))
-    shell.specs.delete(spec.id);
 }
+
+const idOf = (command: Exclude<AdminCommand, { type: 'change' }>): string =>
+  command.type === 'start_child' ? command.spec.id : command.id;
 
 /** What is wrong with the specs that a request brings. */
 function commandFault(shell: Shell, command: AdminCommand): Reply | undefined {
   if (command.type !== 'start_child' && command.type !== 'change') return undefined;
   const starts = command.type === 'start_child';
   const fault = starts
-    ? checkChildSpec(command.spec, shell.state.policy.autoShutdown)
+    ? checkChildSpec(command.spec, shell.state.policy.autoShutdown, shell.state.policy.strategy)
     : (checkSpec(command.spec) ?? templateFault(shell, command.spec));
   if (!fault) return undefined;
   const error = new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
@@ -197,6 +206,6 @@ function change(env: SupervisorEnv, shell: Shell, spec: SupervisorSpec, ticket: 
   feed(env, shell, { type: 'change', policy: policyOf(spec), children, ticket });
 }
 
-function showValue(value: unknown): string {
+export function showValue(value: unknown): string {
   return typeof value === 'object' && value ? 'an object' : String(value);
 }

@@ -1,6 +1,8 @@
 import type { AnyActorRef, EventObject } from 'xstate';
 import { normalizeError } from '../errors.ts';
 import type { Clock } from './clock.ts';
+import { heldBy, newLife, type Life } from './life.ts';
+import { isPartitionId } from './partition-key.ts';
 import {
   STASH_LIMIT,
   type NodeKind,
@@ -26,6 +28,8 @@ export interface Entry {
   /** Where the supervisor's rules keep this child: read when somebody looks, so that an exit costs nothing here. */
   rules: { readonly children: ReadonlyMap<string, Ruled>; readonly key: string } | undefined;
   progressAt: number;
+  /** Of the living incarnation. */
+  life: Life | undefined;
 }
 
 interface Ruled {
@@ -34,13 +38,17 @@ interface Ruled {
   readonly incarnation: number;
 }
 
+/** The path is forgotten: whoever comes to live there later is somebody else. */
+type PathWatcher = Watcher & { forgotten?(): void };
+
 /** The writing side, for supervisors and the wrapper of nested actors. */
 export interface Table extends Registry {
-  enter(path: string, kind: NodeKind): Entry;
+  watch(path: string, watcher: PathWatcher): () => void;
+  /** `over` is the path of the supervisor; a partition is not what the path says. */
+  enter(path: string, kind: NodeKind, over?: string): Entry;
   began(entry: Entry, ref: AnyActorRef, incarnation: number, scope: Scope | undefined): void;
   ended(entry: Entry, reason: string): void;
   remove(entry: Entry): void;
-  touch(ref: AnyActorRef): void;
   entry(path: string): Entry | undefined;
   /** Sends what waited for this start. */
   flush(entry: Entry): void;
@@ -69,16 +77,21 @@ const UNSAFE = /[/#%\p{Cc}]/u;
 export function createTable(env: TableEnv): Table {
   const entries = new Map<string, Entry>();
   const byRef = new WeakMap<AnyActorRef, Entry>();
-  const watchers = new Map<string, Set<Watcher>>();
+  const watchers = new Map<string, Set<PathWatcher>>();
   let root: Entry | undefined;
 
-  const notify = (path: string, call: (watcher: Watcher) => void): void => {
+  const notify = (path: string, call: (watcher: PathWatcher) => void): void => {
     const set = watchers.get(path);
     if (!set) return;
     for (const watcher of [...set]) later(path, set, watcher, call);
   };
   // In a turn of its own: a watcher may talk to the very supervisor that is in the middle of its step.
-  const later = (path: string, set: Set<Watcher>, watcher: Watcher, call: (watcher: Watcher) => void): void =>
+  const later = (
+    path: string,
+    set: Set<PathWatcher>,
+    watcher: PathWatcher,
+    call: (watcher: PathWatcher) => void,
+  ): void =>
     env.clock.defer(() => {
       if (!set.has(watcher)) return;
       try {
@@ -114,12 +127,14 @@ export function createTable(env: TableEnv): Table {
     return stash;
   };
 
-  const enter = (path: string, kind: NodeKind): Entry => {
+  const enter = (path: string, kind: NodeKind, over?: string): Entry => {
     const present = entries.get(path);
-    if (present) return present;
+    if (present && (over === undefined || present.parent?.path === over)) return present;
+    // What a partition left that is down, under a path that another one now holds.
+    if (present) remove(present);
     const cut = path.lastIndexOf('/');
     // A root enters its children while it is being created, before it is entered itself.
-    const parent = cut < 0 ? undefined : enter(path.slice(0, cut), 'supervisor');
+    const parent = cut < 0 ? undefined : enter(over ?? path.slice(0, cut), 'supervisor');
     const entry: Entry = {
       path,
       kind,
@@ -131,6 +146,7 @@ export function createTable(env: TableEnv): Table {
       incarnation: 0,
       rules: undefined,
       progressAt: env.clock.now(),
+      life: undefined,
     };
     entries.set(path, entry);
     parent?.children.set(entry.id, entry);
@@ -143,6 +159,7 @@ export function createTable(env: TableEnv): Table {
     for (const event of unstash(entry)) env.deadLetter(entry.path, event);
     entries.delete(entry.path);
     entry.parent?.children.delete(entry.id);
+    notify(entry.path, (w) => w.forgotten?.());
   };
 
   const show = (entry: Entry, now: number): TreeNode => ({
@@ -155,8 +172,9 @@ export function createTable(env: TableEnv): Table {
     restarts: ruled(entry)?.restarts ?? 0,
     status: statusOf(entry),
     queued: queueOf(entry.ref),
+    ...suspension(entry),
     progressAgeMs: Math.max(0, Math.round(now - entry.progressAt)),
-    children: [...entry.children.values()].filter(isShown).map((child) => show(child, now)),
+    children: listed(entry).map((child) => show(child, now)),
   });
 
   return {
@@ -175,9 +193,10 @@ export function createTable(env: TableEnv): Table {
       const set = watchers.get(path) ?? new Set();
       watchers.set(path, set);
       set.add(watcher);
-      const entry = entries.get(path);
-      if (entry?.ref) later(path, set, watcher, (w) => w.up?.(entry.incarnation));
-      else later(path, set, watcher, (w) => w.down?.(entry?.incarnation ?? 0, 'noproc'));
+      const { ref, incarnation = 0 } = entries.get(path) ?? {};
+      // Of now: when it is told, there may be another life.
+      if (ref) later(path, set, watcher, (w) => w.up?.(incarnation));
+      else later(path, set, watcher, (w) => w.down?.(incarnation, 'noproc'));
       return () => {
         set.delete(watcher);
         if (set.size === 0 && watchers.get(path) === set) watchers.delete(path);
@@ -197,6 +216,7 @@ export function createTable(env: TableEnv): Table {
       entry.scope = scope;
       entry.incarnation = incarnation;
       entry.progressAt = env.clock.now();
+      entry.life = newLife(entry.progressAt);
       byRef.set(ref, entry);
       notify(entry.path, (w) => w.up?.(incarnation));
     },
@@ -205,13 +225,14 @@ export function createTable(env: TableEnv): Table {
       const { incarnation } = entry;
       entry.ref = undefined;
       entry.scope = undefined;
+      const held = entry.life?.hold?.events ?? [];
+      const asked = entry.life?.asked ?? [];
+      entry.life = undefined;
+      for (const answer of asked) answer({ ok: false, reason: 'stopping' });
+      for (const event of held) env.deadLetter(entry.path, event);
       notify(entry.path, (w) => w.down?.(incarnation, reason));
     },
     remove,
-    touch(ref) {
-      const entry = byRef.get(ref);
-      if (entry) entry.progressAt = env.clock.now();
-    },
     flush(entry) {
       for (const event of unstash(entry)) tell(entry.path, event);
     },
@@ -237,6 +258,8 @@ const isComing = (entry: Entry): boolean => {
 function statusOf(entry: Entry): NodeStatus {
   const status = ruled(entry)?.status;
   if (status === undefined) return entry.ref ? 'running' : 'stopping';
+  // Its actor is gone, and its scope is closing or its end waits for its turn.
+  if (status === 'running' && !entry.ref) return 'stopping';
   return status === 'stopped' ? 'stopping' : status;
 }
 
@@ -244,11 +267,21 @@ function statusOf(entry: Entry): NodeStatus {
 const isShown = (entry: Entry): boolean =>
   entry.ref !== undefined || (ruled(entry)?.status ?? 'stopped') !== 'stopped';
 
+/** A partition that lives is not part of the tree, its children are; one that is down stands for them. */
+const listed = (entry: Entry): Entry[] =>
+  [...entry.children.values()].flatMap((child) => {
+    if (child.ref && isPartitionId(child.id)) return listed(child);
+    return isShown(child) ? [child] : [];
+  });
+
 function stateOf(entry: Entry): string {
   if (!entry.ref) return ruled(entry)?.status ?? 'stopped';
-  const snapshot = entry.ref.getSnapshot() as
-    | { value?: unknown; status?: string; phase?: string }
-    | undefined;
+  return stateName(entry.ref.getSnapshot());
+}
+
+/** The state of a machine, the phase of a supervisor, the status of anything else. */
+export function stateName(shown: unknown): string {
+  const snapshot = shown as { value?: unknown; status?: string; phase?: string } | undefined;
   if (snapshot?.phase) return snapshot.phase;
   return snapshot?.value === undefined ? (snapshot?.status ?? 'active') : dotted(snapshot.value);
 }
@@ -268,4 +301,9 @@ function dotted(value: unknown): string {
 function queueOf(ref: AnyActorRef | undefined): number {
   const queue = (ref?.getSnapshot() as { context?: { queue?: unknown } } | undefined)?.context?.queue;
   return Array.isArray(queue) ? queue.length : 0;
+}
+
+function suspension({ life }: Entry): Pick<TreeNode, 'held'> {
+  const held = heldBy(life);
+  return held === undefined ? {} : { held };
 }

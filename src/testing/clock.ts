@@ -14,6 +14,10 @@ export interface SimulatedClock extends Clock {
   /** Runs what was deferred, without moving time. */
   settle(): Promise<void>;
   readonly pending: number;
+  /** Milliseconds to the next deadline; undefined when nothing is pending. */
+  readonly nextInMs: number | undefined;
+  /** Moves to the next deadline and runs the one function that is due first. False: nothing was pending. */
+  next(): boolean;
 }
 
 /** A clock that moves only when told to. Deferred functions run at the current time, after the current turn. */
@@ -52,6 +56,11 @@ export function createSimulatedClock(startMs = 1_700_000_000_000): SimulatedCloc
     get pending() {
       return entries.size;
     },
+    get nextInMs() {
+      const due = next(Infinity);
+      return due && Math.max(0, due[1].at - now);
+    },
+    next: () => step(Infinity),
     advance(ms) {
       const limit = now + ms;
       while (step(limit));

@@ -7,12 +7,14 @@ import type {
   AnyStateMachine,
   AnyStateNode,
   AnyTransitionDefinition,
+  AnyActorRef,
   AnyEventObject,
   EventFromLogic,
   InputFrom,
   NonReducibleUnknown,
 } from 'xstate';
-import { evaluateGuard } from 'xstate/guards';
+import { eventKey, watchTransitions } from './transitions.ts';
+import type { TransitionWatch } from './transitions.ts';
 
 /** An action a transition asked for; `params` as the machine gave them. Facts are `xstate.emit` with `{ event }`. */
 export interface AskedEffect {
@@ -20,6 +22,7 @@ export interface AskedEffect {
   readonly params: unknown;
 }
 
+/** An event, and the state after it. */
 export interface PathStep {
   readonly event: AnyEventObject;
   readonly state: AnyMachineSnapshot;
@@ -33,6 +36,7 @@ export interface StatePath {
 
 type Varied = readonly unknown[] | ((snapshot: AnyMachineSnapshot) => readonly unknown[]);
 
+/** What a machine is fed with while it is explored. */
 export interface ExploreOptions<M extends AnyStateMachine> {
   readonly input: InputFrom<M>;
   /** The plain events, from the machine's `examples`; a function when they depend on where we are. */
@@ -61,6 +65,7 @@ export interface ExploreOptions<M extends AnyStateMachine> {
   readonly unreachable?: readonly string[];
 }
 
+/** What an exploration found. */
 export interface ExploreReport {
   readonly states: readonly string[];
   readonly paths: readonly StatePath[];
@@ -84,7 +89,7 @@ export interface ExploreReport {
  */
 export function explore<M extends AnyStateMachine>(machine: M, options: ExploreOptions<M>): ExploreReport {
   const clone = machine.provide({}) as AnyStateMachine;
-  const coverage = countTransitions(clone);
+  const coverage = watchTransitions(clone);
   const unhandled = new Set<string>();
   const violations = new Set<string>();
   const ignorable = (options.ignorable ?? []).map(glob);
@@ -106,7 +111,7 @@ export function explore<M extends AnyStateMachine>(machine: M, options: ExploreO
     input: options.input as never,
     events: (snapshot: AnyMachineSnapshot) => possible(snapshot, options),
     serializeState: serialize,
-    serializeEvent,
+    serializeEvent: eventKey,
     stopWhen: (snapshot: AnyMachineSnapshot) =>
       snapshot.status !== 'active' || options.stopWhen?.(snapshot) === true,
     limit: options.limit ?? 200_000,
@@ -147,72 +152,23 @@ export function replay<M extends AnyStateMachine>(
   return snapshot;
 }
 
+/** The active states of a snapshot as nodes, ancestors included. */
+export const activeNodes = (snapshot: AnyMachineSnapshot): readonly AnyStateNode[] => snapshot._nodes;
+
+/** Tells the transitions of every microstep of every actor in the system, with the actor that took them. */
+export function onMicrostep(
+  system: AnyActorRef['system'],
+  tell: (transitions: readonly AnyTransitionDefinition[], actor: unknown) => void,
+): void {
+  system.inspect((inspected) => {
+    if (inspected.type === '@xstate.microstep') tell(inspected._transitions, inspected.actorRef);
+  });
+}
+
 /** `a.b`, regions joined by `+`: the active leaves. */
 export function stateName(snapshot: AnyMachineSnapshot): string {
   const leaves = snapshot._nodes.filter((node) => node.type === 'atomic' || node.type === 'final');
   return leaves.map((node) => node.path.join('.')).join('+') || '(root)';
-}
-
-interface Coverage {
-  readonly all: Set<string>;
-  readonly taken: Set<string>;
-  readonly names: Map<AnyTransitionDefinition, string>;
-}
-
-/** Names every candidate transition and spies on its guard. `machine` must be ours alone: its definition is touched. */
-function countTransitions(machine: AnyStateMachine): Coverage {
-  const coverage: Coverage = { all: new Set(), taken: new Set(), names: new Map() };
-  const add = (
-    node: AnyStateNode,
-    type: string,
-    transition: AnyTransitionDefinition,
-    index: number,
-  ): void => {
-    const guard = transition.guard === undefined ? '' : ` [${guardName(transition.guard)}]`;
-    const name = `${node.path.join('.') || '(root)'} ${type}${index > 0 ? `#${index}` : ''}${guard}`;
-    coverage.names.set(transition, name);
-    coverage.all.add(name);
-    if (transition.guard === undefined) return;
-    coverage.all.add(`${name} refused`);
-    transition.guard = spied(transition.guard, () =>
-      coverage.taken.add(`${name} refused`),
-    ) as typeof transition.guard;
-  };
-  const visit = (node: AnyStateNode): void => {
-    for (const [type, candidates] of node.transitions)
-      candidates.forEach((transition, index) => add(node, shortType(type), transition, index));
-    node.always?.forEach((transition, index) => add(node, 'always', transition, index));
-    Object.values(node.states).forEach(visit);
-  };
-  visit(machine.root);
-  return coverage;
-}
-
-type Guard = Parameters<typeof evaluateGuard>[0];
-
-function spied(guard: unknown, refused: () => void): unknown {
-  const check = (snapshot: AnyMachineSnapshot, args: { context: never; event: never }): boolean => {
-    const passed = evaluateGuard(guard as Guard, args.context, args.event, snapshot);
-    if (!passed) refused();
-    return passed;
-  };
-  return Object.assign(() => false, { check });
-}
-
-function guardName(guard: unknown): string {
-  if (typeof guard === 'string') return guard;
-  if (typeof guard === 'function')
-    return 'guards' in guard
-      ? `${guard.name}(${(guard.guards as unknown[]).map(guardName).join(', ')})`
-      : guard.name || 'inline';
-  return (guard as { type: string }).type;
-}
-
-function shortType(type: string): string {
-  return type
-    .replace(/^xstate\.(done|error)\.actor\.(.*)$/, '$1($2)')
-    .replace(/^xstate\.after\.([^.]*)\..*$/, 'after($1)')
-    .replace(/^xstate\.done\.state\..*$/, 'done');
 }
 
 interface Step {
@@ -225,17 +181,16 @@ interface Step {
 /** The machine as a logic whose every step is observed and whose effects are asked for, not run. */
 function recorded(
   machine: AnyStateMachine,
-  coverage: Coverage,
+  coverage: TransitionWatch,
   observe: (before: AnyMachineSnapshot, event: AnyEventObject, step: Step) => AnyMachineSnapshot,
   threw: (before: AnyMachineSnapshot, event: AnyEventObject, error: unknown) => void,
 ): ActorLogic<AnyMachineSnapshot, AnyEventObject, NonReducibleUnknown> {
   const effects: AskedEffect[] = [];
   const counts: number[] = [];
   const self = createEmptyActor();
-  self.system.inspect((inspected) => {
-    if (inspected.type !== '@xstate.microstep') return;
-    counts.push(inspected._transitions.length);
-    for (const transition of inspected._transitions) {
+  onMicrostep(self.system, (transitions) => {
+    counts.push(transitions.length);
+    for (const transition of transitions) {
       const name = coverage.names.get(transition);
       if (name !== undefined) coverage.taken.add(name);
     }
@@ -307,13 +262,7 @@ function defaultKey(snapshot: AnyMachineSnapshot): string {
   return JSON.stringify([snapshot.value, snapshot.context, Object.keys(snapshot.children).toSorted()]);
 }
 
-function serializeEvent(event: AnyEventObject): string {
-  return JSON.stringify(event, (_key, value: unknown) =>
-    value instanceof Error ? `${value.name}: ${value.message}` : value,
-  );
-}
-
-function glob(pattern: string): RegExp {
+export function glob(pattern: string): RegExp {
   return new RegExp(`^${pattern.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`);
 }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 
+/** For whom, where and how long a tool runs. */
 export interface ToolContext {
   readonly agentId: string;
   readonly sessionKey: string;

@@ -295,6 +295,16 @@ describe('a run over the real store', () => {
     ]);
   });
 
+  it('ends a tool loop where the operator says', async () => {
+    const restless: Stream = async function* () {
+      yield { type: 'tool-call', toolCallId: 'c', toolName: 'read', input: { path: 'absent.txt' } };
+      yield { type: 'finish', reason: 'tool-calls' };
+    };
+    const loop = { warningThreshold: 1, criticalThreshold: 2, globalCircuitBreakerThreshold: 3 };
+    const { begin } = house([provider('p', restless)], { options: { loop } });
+    expect(await begin().output()).toMatchObject({ status: 'ok', stopReason: 'tool-loop', toolCalls: 2 });
+  });
+
   it('turns a tool that throws, or says what is no JSON, into a result', async () => {
     const broken = defineTool({
       name: 'broken',
@@ -440,6 +450,36 @@ describe('a run that was killed', () => {
     await life.crashed();
     expect(await begin().output()).toMatchObject({ status: 'ok', text: 'did a', toolCalls: 1 });
     expect(begun).toEqual(['a']);
+  });
+
+  it('in the middle of a tool loop: the next life counts on, from what is on record', async () => {
+    let calls = 0;
+    const hanging = defineTool({
+      name: 'look',
+      idempotent: true,
+      description: 'for the test',
+      input: z.object({}),
+      run: async () => {
+        calls += 1;
+        if (calls === 15) await new Promise(() => undefined);
+        return { found: [] };
+      },
+    }) as unknown as Tool;
+    const restless: Stream = async function* () {
+      yield { type: 'tool-call', toolCallId: 'c', toolName: 'look', input: {} };
+      yield { type: 'finish', reason: 'tool-calls' };
+    };
+    const { begin, supervision, clock } = house([provider('p', restless)], { tools: [hanging] });
+    const life = begin();
+    await until(() => (calls === 15 ? true : undefined), clock);
+    supervision.kill('gateway/s/run', { by: 'test' });
+    await life.crashed();
+    expect(await begin().output()).toMatchObject({ status: 'ok', stopReason: 'tool-loop', toolCalls: 20 });
+    // The call it was killed in was made again.
+    expect(calls).toBe(21);
+    // On record is what the tool said, not what the model was told beside it.
+    const outputs = store.read.toolJournal('r1').map(({ output }) => output);
+    expect(outputs).toEqual(Array.from({ length: 20 }, () => ({ found: [] })));
   });
 
   it('refuses to go on from a checkpoint it cannot read, rather than repeat what may have happened', async () => {

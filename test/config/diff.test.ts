@@ -41,6 +41,7 @@ const CASES: readonly (readonly [path: string, effect: Effect, before: object, a
     defaults({ heartbeat: { activeHours: { start: '8:00', end: '9:00' } } }),
   ],
   ['agents.defaults.tools.deny', 'live', {}, defaults({ tools: { deny: ['x'] } })],
+  ['tools.loopDetection.enabled', 'live', {}, { tools: { loopDetection: { enabled: false } } }],
   ['agents.defaults.timeoutMs', 'live', {}, defaults({ timeoutMs: 5 })],
   ['agents.defaults.workspace', 'restart', {}, defaults({ workspace: '/w' })],
   ['agents.list.0.systemPrompt', 'live', agents({}), agents({ systemPrompt: 's' })],

@@ -12,6 +12,7 @@ import {
   stateDir,
 } from '../../src/config/index.ts';
 import type { Flags, Problem } from '../../src/config/index.ts';
+import { settingsOf } from '../../src/gateway/settings.ts';
 import { CoppiceError } from '../../src/errors.ts';
 
 let dir: string;
@@ -148,13 +149,41 @@ describe('the sample of the study', () => {
       'diagnostics.flags',
       'diagnostics.otel',
       'logging.file',
-      'tools.loopDetection',
       'tools.sandbox',
     ]);
     expect(origins['tools.sandbox.mode']).toMatchObject({
       layer: 'file',
       where: expect.stringMatching(/config\.jsonc:9:/),
     });
+  });
+
+  test('loop detection is on where nothing is said, and thresholds that contradict each other are refused', () => {
+    expect(load().config.tools.loopDetection).toEqual({
+      enabled: true,
+      historySize: 30,
+      warningThreshold: 10,
+      criticalThreshold: 20,
+      globalCircuitBreakerThreshold: 30,
+      pollTools: [],
+      detectors: { genericRepeat: true, knownPollNoProgress: true, pingPong: true },
+    });
+    const said = load('{ "tools": { "loopDetection": { "criticalThreshold": 15, "pollTools": ["job"] } } }');
+    expect(settingsOf(said.config).runs.loop).toMatchObject({ criticalThreshold: 15, pollTools: ['job'] });
+    const of = (loopDetection: object) =>
+      problems(JSON.stringify({ tools: { loopDetection } })).map(({ path, message }) => [path, message]);
+    expect(of({ warningThreshold: 20 })).toEqual([
+      [
+        'tools.loopDetection.criticalThreshold',
+        expect.stringContaining('20 is not more than warningThreshold'),
+      ],
+    ]);
+    expect(of({ criticalThreshold: 30 })).toEqual([
+      ['tools.loopDetection.globalCircuitBreakerThreshold', expect.stringContaining('at least 31')],
+    ]);
+    expect(of({ warningThreshold: 5, criticalThreshold: 6, globalCircuitBreakerThreshold: 7 })).toEqual([]);
+    expect(of({ detectors: { pingpong: false } })).toEqual([
+      ['tools.loopDetection.detectors.pingpong', expect.stringContaining('pingPong')],
+    ]);
   });
 
   test('redaction cannot be switched off: the wish is reported and ignored', () => {

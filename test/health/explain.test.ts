@@ -24,6 +24,12 @@ const words = (subject: Partial<Subject> & { node: TreeNode | undefined }): stri
     .map((f) => f.text)
     .join(' | ');
 
+it('a suspended actor says so first, and how much waits', () => {
+  const subject = { node: node('gateway/core/gate', { held: 3 }) };
+  expect(codes(subject)[0]).toBe('SUSPENDED');
+  expect(words(subject)).toMatch(/suspended by an operator; 3 events wait/);
+});
+
 describe('a session', () => {
   it('that is not alive says what brings it to life', () => {
     expect(words({ node: undefined })).toMatch(/next message/);

@@ -18,7 +18,7 @@ const work = (overrides: Record<string, NodeStatus> = {}): TreeNode =>
   node(
     'gateway',
     'running',
-    ['sessions', 'lanes', 'ingress', 'outbox'].map((id) =>
+    ['sessions', 'lanes', 'lanes/main', 'ingress', 'outbox'].map((id) =>
       node(`gateway/core/work/${id}`, overrides[id] ?? 'running'),
     ),
   );
@@ -39,6 +39,23 @@ describe('readiness is green only if a turn can complete', () => {
     ['the store restarts', { storeOpen: false }, /^store:/],
     ['the gate is closed', { gate: 'closed' }, /^gate: closed/],
     ['the gate is dead', { gate: '' }, /^gate: not running/],
+    [
+      'the lane of ordinary turns is held down',
+      { tree: work({ 'lanes/main': 'parked' }) },
+      /^lane main: parked/,
+    ],
+    [
+      'the way in of WebSocket clients is held down',
+      {
+        tree: node('gateway', 'running', [
+          work(),
+          node('gateway/core/edge', 'running', [
+            node('gateway/core/edge/channels/webchat/inbound', 'parked'),
+          ]),
+        ]),
+      },
+      /^chat: gateway\/core\/edge\/channels\/webchat\/inbound is parked/,
+    ],
     ['sessions back off', { tree: work({ sessions: 'backing-off' }) }, /^sessions: backing-off/],
     ['it stops', { stopping: true }, /^stopping:/],
     [

@@ -110,6 +110,25 @@ describe('a callback effect', () => {
   });
 });
 
+it('what an effect tells its machine is not the doing of that effect any more: whatever starts there has no owner', async () => {
+  const owners: (string | undefined)[] = [];
+  const machine = setup({
+    actors: {
+      effect: callbackEffect(({ send }) => {
+        setTimeout(() => {
+          owners.push(currentOwner()?.actorId);
+          send({ type: 'told' });
+        }, 1);
+      }),
+    },
+    actions: { note: () => void owners.push(currentOwner()?.actorId) },
+  }).createMachine({ invoke: { src: 'effect', id: 'effect' }, on: { told: { actions: 'note' } } });
+  const actor = createActor(machine).start();
+  await expect.poll(() => owners.length).toBe(2);
+  actor.stop();
+  expect(owners).toEqual(['effect', undefined]);
+});
+
 describe('a promise effect', () => {
   const invoking = (run: Parameters<typeof promiseEffect<string, undefined>>[0]) => {
     const seen: unknown[] = [];

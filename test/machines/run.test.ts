@@ -5,7 +5,7 @@ import { createAlarm } from '../../src/actors/alarm.ts';
 import { callbackEffect, promiseEffect } from '../../src/host/index.ts';
 import { LIMITS } from '../../src/machines/limits.ts';
 import { DEFAULT_RETRY } from '../../src/machines/retry.ts';
-import { withEffects } from '../../src/machines/run.ts';
+import { runMachine, withEffects } from '../../src/machines/run.ts';
 import type { RunEffects, RunInput, RunOutput } from '../../src/machines/run.ts';
 import type {
   JournalInput,
@@ -174,8 +174,8 @@ describe('a run', () => {
 
   it('lives without a parent, and says which effect it misses', async () => {
     const { input } = start([]);
-    const missing = async (effects: Partial<RunEffects>): Promise<RunOutput | undefined> => {
-      const alone = createActor(withEffects(effects), { input });
+    const missing = async (): Promise<RunOutput | undefined> => {
+      const alone = createActor(runMachine, { input });
       alone.subscribe({ error: () => undefined });
       alone.start();
       await createSimulatedClock().settle();
@@ -184,7 +184,7 @@ describe('a run', () => {
     const named = (effect: string) => ({
       error: { code: 'EFFECT_MISSING', message: expect.stringContaining(`"${effect}"`) },
     });
-    expect(await missing({})).toMatchObject(named('alarm'));
+    expect(await missing()).toMatchObject(named('alarm'));
   });
 
   it('adds up what its model calls used', async () => {
@@ -483,6 +483,179 @@ describe('a run whose model fails', () => {
     expect(output()).toBeUndefined();
     late?.();
     expect(output()?.text).toBe('two');
+  });
+});
+
+describe('a run whose model goes round in circles', () => {
+  const same: Partial<RunEffects> = {
+    callTool: promiseEffect<ToolAnswer, ToolCallInput>(async () => ({
+      output: { found: [] },
+      isError: false,
+      atMs: 1,
+      durationMs: 0,
+    })),
+  };
+  /** Says what it does, and asks for `look`, always with the same input. */
+  const looks: Script = (say, { attempt }) => {
+    if (attempt === 1) say({ type: 'model.text', delta: 'Let me see.' });
+    say({ type: 'model.tool_call', toolCallId: `c${attempt}`, toolName: 'look', input: { of: 'x' } });
+    say({ type: 'model.finished', reason: 'tool-calls' });
+  };
+  const reason =
+    'I stopped here: the tool "look" was called 20 times with the same input and gave the same result each time (generic_repeat).';
+  const resultsOf = (messages: RunOutput['messages']) =>
+    messages.filter(({ role }) => role === 'tool').flatMap(({ content }) => content);
+
+  it('warns it in the tenth result, and ends at the twentieth with what there is and the reason', async () => {
+    const { clock, output, modelCalls, facts, signals } = start([looks], { effects: same });
+    await clock.settle();
+    expect(output()).toMatchObject({
+      status: 'ok',
+      stopReason: 'tool-loop',
+      text: `Let me see.\n\n${reason}`,
+      toolCalls: 20,
+    });
+    expect(modelCalls).toHaveLength(20);
+    const results = resultsOf(output()?.messages ?? []);
+    expect(results.map((part) => part.output).slice(8, 11)).toEqual([
+      { found: [] },
+      expect.stringMatching(/^{"found":\[\]}\n\n\[tool loop\] .*10 times.*at 20 this turn is ended\.$/),
+      { found: [] },
+    ]);
+    // The model has read it.
+    expect(JSON.stringify(modelCalls[10]?.messages.at(-1))).toContain('[tool loop]');
+    expect(output()?.messages.at(-1)).toEqual({
+      role: 'assistant',
+      content: [{ type: 'text', text: reason }],
+    });
+    expect(facts.filter(({ type }) => type === 'tool.loop')).toMatchObject([
+      { level: 'warning', action: 'warn', count: 10, toolName: 'look', sessionKey: 's' },
+      { level: 'critical', action: 'block', count: 20, detector: 'generic_repeat', message: reason },
+    ]);
+    expect(signals.at(-1)).toEqual({
+      type: 'text',
+      delta: `\n\n${reason}`,
+      text: `Let me see.\n\n${reason}`,
+    });
+  });
+
+  it('leaves the rest of a round alone once the breaker is open, and every call has its answer', async () => {
+    const many: Script = (say) => {
+      for (let n = 0; n < 30; n += 1)
+        say({ type: 'model.tool_call', toolCallId: `c${n}`, toolName: 'look', input: {} });
+      say({ type: 'model.finished', reason: 'tool-calls' });
+    };
+    const { clock, output, signals } = start([many], { effects: same });
+    await clock.settle();
+    expect(output()).toMatchObject({ status: 'ok', stopReason: 'tool-loop' });
+    expect(signals.filter(({ type }) => type === 'started')).toHaveLength(20);
+    const results = resultsOf(output()?.messages ?? []);
+    expect(results).toHaveLength(30);
+    expect(results[20]).toMatchObject({
+      isError: true,
+      output: expect.stringContaining('Not run, because of a tool loop'),
+    });
+  });
+
+  it('stops two calls that take turns, and calls to a tool that does not exist', async () => {
+    const turns: Script = (say, call) => {
+      const toolName = call.attempt % 2 === 0 ? 'look' : 'send';
+      say({ type: 'model.tool_call', toolCallId: 'c', toolName, input: {} });
+      say({ type: 'model.finished', reason: 'tool-calls' });
+    };
+    const two = start([turns], { effects: same });
+    await two.clock.settle();
+    expect(two.output()).toMatchObject({ stopReason: 'tool-loop', toolCalls: 20 });
+    expect(two.output()?.text).toMatch(/between the tools "look" and "send".*\(ping_pong\)/);
+    const absent: Script = (say) => {
+      say({ type: 'model.tool_call', toolCallId: 'c', toolName: 'fly', input: {} });
+      say({ type: 'model.finished', reason: 'tool-calls' });
+    };
+    const none = start([absent], { effects: same });
+    await none.clock.settle();
+    expect(none.output()).toMatchObject({ stopReason: 'tool-loop', toolCalls: 20 });
+  });
+
+  it('lets it poll for as long as its budget lasts while the answer changes', async () => {
+    let n = 0;
+    const polled = promiseEffect<ToolAnswer, ToolCallInput>(async () => {
+      n += 1;
+      return { output: `${n} done`, isError: false, atMs: 1, durationMs: 0 };
+    });
+    const polls: Script = (say, call) => (call.withTools ? looks(say, call) : text('enough')(say, call));
+    const { clock, output } = start([polls], { effects: { callTool: polled } });
+    await clock.settle();
+    expect(output()).toMatchObject({ stopReason: 'tool-budget', toolCalls: LIMITS.toolCallsPerRun });
+  });
+
+  it('is left alone when it is told to, and stopped where the operator says', async () => {
+    const off = start([looks], { effects: same, prepared: { loop: { enabled: false } } });
+    await off.clock.settle();
+    expect(codeOf(off.output())).toBe('TOOL_BUDGET');
+    const loop = { warningThreshold: 2, criticalThreshold: 3, globalCircuitBreakerThreshold: 4 };
+    const early = start([looks], { effects: same, prepared: { loop } });
+    await early.clock.settle();
+    expect(early.output()).toMatchObject({ stopReason: 'tool-loop', toolCalls: 3 });
+  });
+
+  /** A run that was killed at its nineteenth call, as its checkpoint and journal tell it. */
+  const killed = async (): Promise<Partial<Prepared>> => {
+    const first = start([looks], {
+      effects: {
+        callTool: promiseEffect<ToolAnswer, ToolCallInput>(async ({ input: { call } }) =>
+          call.toolCallId === 'c19'
+            ? new Promise(() => undefined)
+            : { output: { found: [] }, isError: false, atMs: 1, durationMs: 0 },
+        ),
+      },
+    });
+    await first.clock.settle();
+    const { facts } = first.journal.at(-1)!;
+    return {
+      resume: JSON.parse(JSON.stringify(facts)),
+      journal: [{ toolCallId: 'c19', idempotent: true, outcome: null }],
+    };
+  };
+
+  it('counts on where an earlier life of it was killed', async () => {
+    const { clock, output, toolCalls } = start([looks], { prepared: await killed(), effects: same });
+    await clock.settle();
+    expect(toolCalls).toEqual([]);
+    expect(output()).toMatchObject({ stopReason: 'tool-loop', toolCalls: 20 });
+  });
+
+  it('ends at once when the call that opened the breaker was already answered in the life before', async () => {
+    const { resume, journal } = await killed();
+    const [call] = journal ?? [];
+    const answered = { ...call!, outcome: { output: { found: [] }, isError: false } };
+    const loop = { warningThreshold: 10, criticalThreshold: 19 };
+    const { clock, output, modelCalls, facts } = start([looks], {
+      prepared: { resume: resume!, journal: [answered], loop },
+      effects: same,
+    });
+    await clock.settle();
+    expect(output()).toMatchObject({ stopReason: 'tool-loop', toolCalls: 19 });
+    expect(modelCalls).toEqual([]);
+    expect(facts.filter(({ type }) => type === 'tool.loop')).toMatchObject([
+      { level: 'critical', count: 19 },
+    ]);
+  });
+
+  it('tries the same once more when the user speaks again, and is free when it does something else', async () => {
+    const first = start([looks], { effects: same });
+    await first.clock.settle();
+    const said = (content: string) => ({
+      role: 'user' as const,
+      content: [{ type: 'text' as const, text: content }],
+    });
+    const history = [said('hello'), ...(first.output()?.messages ?? []), said('and now?')];
+    const again = start([looks], { prepared: { history }, effects: same });
+    await again.clock.settle();
+    expect(again.output()).toMatchObject({ stopReason: 'tool-loop', toolCalls: 1 });
+    expect(again.output()?.text).toContain('21 times');
+    const other = start([tools(['s', 'send']), looks], { prepared: { history }, effects: same });
+    await other.clock.settle();
+    expect(other.output()).toMatchObject({ stopReason: 'tool-loop', toolCalls: 21 });
   });
 });
 

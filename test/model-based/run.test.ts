@@ -68,6 +68,13 @@ const prepared: Prepared[] = [
   { ...fresh, resume: { ...facts, messages: [], attempts: LIMITS.modelCallsPerRun } },
   { ...fresh, resume: { ...facts, messages: [], toolCalls: LIMITS.toolCallsPerRun } },
   { ...fresh, resume: { ...facts, messages: [], toolCalls: LIMITS.toolCallsPerRun - 1 } },
+  // Its breaker of tool loops warns at the first call and opens at the second that says the same.
+  {
+    ...fresh,
+    candidates: fresh.candidates.slice(1),
+    tools: fresh.tools.slice(0, 1),
+    loop: { warningThreshold: 1, criticalThreshold: 2, globalCircuitBreakerThreshold: 3 },
+  },
   // Killed in the middle of `look`, which may be called again by itself.
   {
     ...fresh,
@@ -131,6 +138,13 @@ function events({ context }: AnyMachineSnapshot): RunEvent[] {
   ];
 }
 
+/** How far the breaker is, where it can get somewhere within a few calls. */
+function breaker({ loop: { state, memory } }: RunContext): unknown[] {
+  const { policy, history, verdict } = memory;
+  if (policy.criticalThreshold > 2) return [];
+  return [state, Math.min(history.length, 1), verdict?.news === true];
+}
+
 function key({ value, context, status }: AnyMachineSnapshot): string {
   const run = context as RunContext;
   const {
@@ -155,6 +169,7 @@ function key({ value, context, status }: AnyMachineSnapshot): string {
     run.baseText !== '',
     run.storeFailures,
     run.prepared.handOver === true,
+    ...breaker(run),
   ];
   const doing = [
     run.roundCalls.slice(0, 2).map(({ toolName }) => toolName),
@@ -195,6 +210,11 @@ const sound = (snapshot: AnyMachineSnapshot): string | undefined => {
     return 'the context is not plain JSON';
   if (context.toolCalls > LIMITS.toolCallsPerRun) return 'more tool calls than the budget';
   if (context.attempts > LIMITS.modelCallsPerRun) return 'more model calls than the budget';
+  if (snapshot.matches('calling') && context.loop.state === 'open') return 'a call while the breaker is open';
+  if (snapshot.matches('attempting') && context.loop.state === 'open')
+    return 'a question while the breaker is open';
+  const stopped = output?.status === 'ok' && output.stopReason === 'tool-loop';
+  if (stopped && !output.text.includes('I stopped here')) return 'stopped without a reason';
   if (snapshot.matches('calling') && context.calls.find(({ result }) => result === null)?.plan !== 'call')
     return 'a call that was not to be made';
   const handOver = context.prepared.handOver === true;

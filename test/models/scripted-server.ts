@@ -101,7 +101,7 @@ function scriptsOf(wire: Wire): Readonly<Record<string, Script>> {
   return {
     normal,
     'tool-call'(play) {
-      if (wire.afterTool(play.body)) return normal(play);
+      if (wire.afterTool(play.body) && play.arg('again', '') === '') return normal(play);
       start(play);
       call(play, play.arg('input', '{"path":"."}'));
       wire.finish(play, wire.toolReason || undefined);

@@ -3,23 +3,27 @@ import {
   createSupervision,
   type ChildSpec,
   type Report,
+  type SupervisionEnv,
   type SupervisorSpec,
 } from '../../src/supervisor/index.ts';
 import { createSimulatedClock } from '../../src/testing/clock.ts';
 
 /** A controllable tree on a simulated clock: children whose starts, crashes and stops the test decides and sees. */
-export function createLab() {
+export function createLab(more: Partial<SupervisionEnv> = {}) {
   const clock = createSimulatedClock(0);
   const reports: Report[] = [];
   const log: string[] = [];
   const failStarts = new Map<string, number>();
   let resources = 0;
   const dead: string[] = [];
+  const failedWatchers: string[] = [];
   const supervision = createSupervision({
     clock,
     random: () => 0.5,
     report: (report) => reports.push(report),
     deadLetter: (to) => dead.push(to),
+    watcherFailed: (path, { message }) => failedWatchers.push(`${path}: ${message}`),
+    ...more,
   });
 
   /** Holds one resource while it lives; obeys `crash`, `finish`; stops when told, unless it hangs. */
@@ -98,6 +102,7 @@ export function createLab() {
     log,
     failStarts,
     dead,
+    failedWatchers,
     supervision,
     child,
     start,

@@ -49,6 +49,19 @@ const isCall = (node: ts.Node, object: string, method: string): boolean =>
   ts.isIdentifier(node.expression) &&
   node.expression.text === object;
 
+/** The member of somebody else that is reached for: `ref.x`, `ref['x']`, `const { x } = ref`. */
+function memberOf(node: ts.Node): string | undefined {
+  if (ts.isPropertyAccessExpression(node)) return isThis(node.expression) ? undefined : node.name.text;
+  if (ts.isElementAccessExpression(node) && ts.isStringLiteralLike(node.argumentExpression))
+    return isThis(node.expression) ? undefined : node.argumentExpression.text;
+  if (!ts.isBindingElement(node) || !ts.isObjectBindingPattern(node.parent) || node.dotDotDotToken)
+    return undefined;
+  const name = node.propertyName ?? node.name;
+  return ts.isIdentifier(name) || ts.isStringLiteral(name) ? name.text : undefined;
+}
+
+const isThis = (node: ts.Node): boolean => node.kind === ts.SyntaxKind.ThisKeyword;
+
 export const RULES: readonly Rule[] = [
   {
     name: 'no clock, no dice, no timers below the first storey',
@@ -97,12 +110,10 @@ export const RULES: readonly Rule[] = [
   {
     name: 'no reaching into the private parts of a library',
     applies: () => true,
-    broken: (node) =>
-      ts.isPropertyAccessExpression(node) &&
-      /^_[a-z]/i.test(node.name.text) &&
-      node.expression.kind !== ts.SyntaxKind.ThisKeyword
-        ? `.${node.name.text}`
-        : undefined,
+    broken(node) {
+      const name = memberOf(node);
+      return name !== undefined && /^_[a-z]/i.test(name) ? `.${name}` : undefined;
+    },
     because:
       'what begins with an underscore may be gone in the next patch release; XState above all is used through its public API',
     except: {

@@ -3,10 +3,10 @@ import ts from 'typescript';
 import { nodes } from './parsed.ts';
 import type { Source } from './parsed.ts';
 
-/** What every file in src/machines that exports a `...Machine` owes to its hosts and to the test generator. */
+/** What every file of a pure room that exports a `...Machine` owes to its hosts and to the test generator. */
 export function machineFaults(files: readonly Source[]): string[] {
   return files
-    .filter(({ path }) => path.startsWith('src/machines/'))
+    .filter(({ path }) => /^src\/(?:machines|supervisor)\//.test(path))
     .flatMap((file) => {
       const names = exportsOf(file, files);
       if (!names.some((name) => /^[a-z]\w*Machine$/.test(name))) return [];

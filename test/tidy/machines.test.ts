@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { machineFaults } from './machine-rules.ts';
 import { parse, sources } from './parsed.ts';
 
-const machines = sources('src/machines');
+const machines = [...sources('src/machines'), ...sources('src/supervisor')];
 
 test('every machine can be started by any host and tested by the generator', () => {
   expect(machines.length).toBeGreaterThan(10);
@@ -35,6 +35,13 @@ describe('a machine is refused', () => {
   ])('without its %s in order', (word, right, wrong) => {
     expect(faults(whole)).toEqual([]);
     expect(faults(whole.replace(right, wrong))).toEqual([expect.stringContaining(word)]);
+  });
+  test('wherever it is pure', () => {
+    const inSupervisor = parse(
+      'src/supervisor/gate.ts',
+      whole.replace('export const withEffects', 'const withEffects'),
+    );
+    expect(machineFaults([inSupervisor])).toEqual([expect.stringContaining('withEffects')]);
   });
   test('not for a star when it owns nobody, and no file is that holds no machine', () => {
     expect(faults(whole.replace("invoke: { src: 'x' }, on: { a: {} }", "on: { '*': {} }"))).toEqual([]);

@@ -38,6 +38,9 @@ describe('a planted violation is caught:', () => {
     ['src/host/x.ts', `console.log('here');`, 'console'],
     ['src/supervisor/x.ts', 'ref._stop();', '._stop'],
     ['src/bus/tap.ts', 'ref._parent;', '._parent'],
+    ['src/supervisor/x.ts', "ref['_parent'];", '._parent'],
+    ['src/supervisor/x.ts', 'const { _nodes } = snapshot;', '._nodes'],
+    ['src/supervisor/x.ts', 'const { _nodes: nodes } = snapshot;', '._nodes'],
   ])('%s: %s', (path, text, what) => {
     expect(brokenRules(parse(path, text))).toEqual([expect.stringContaining(`${path}:1: ${what}: `)]);
   });
@@ -64,6 +67,7 @@ describe('what is allowed is not:', () => {
     ['src/host/x.ts', 'actor.subscribe({ next, error }); const t = Date.now(); setTimeout(run, 1);'],
     ['src/cli/x.ts', `console.log('for people');`],
     ['src/server/x.ts', `class C { #x = 1; } log.console = 1;`],
+    ['src/supervisor/x.ts', 'const { input: _given, ...spec } = whole; this._own; rows[_index];'],
   ])('%s: %s', (path, text) => {
     expect(brokenRules(parse(path, text))).toEqual([]);
   });

@@ -133,6 +133,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: [...PORTS, ...CONTRACTS, 'server/port.ts'],
     because: 'the command line goes through the gateway; with a running one it speaks the wire protocol',
   },
+  'ai-sdk': {
+    uses: ['machines'],
+    packages: ['@ai-sdk/provider'],
+    because:
+      'what other agents take along is a machine and plain functions around it: it must run wherever the AI SDK does, without the rest of the house',
+  },
   testing: {
     uses: ['index', 'gateway', ...ROOMS_BELOW_THE_DOOR],
     because: 'the test kit may see every room, but only tests and the command line see it',

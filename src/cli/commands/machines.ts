@@ -1,5 +1,7 @@
-import { CoppiceError } from '../../errors.ts';
-import { describeMachine, listMachines } from '../../gateway/machines.ts';
+import { writeFileSync } from 'node:fs';
+import { nearest } from '../../config/index.ts';
+import { CoppiceError, normalizeError } from '../../errors.ts';
+import { describeMachine, drawMachine, listMachines } from '../../gateway/machines.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Io, writeJson, writeLines } from '../io.ts';
 import type { CommonOptions } from '../options.ts';
@@ -26,21 +28,54 @@ export async function listAll(io: Io, options: CommonOptions): Promise<number> {
 
 /** `coppice machines show NAME`. Rejects with MACHINE_UNKNOWN. */
 export async function show(io: Io, name: string, options: CommonOptions): Promise<number> {
-  const machine = describeMachine(name);
-  if (!machine) throw new CoppiceError('MACHINE_UNKNOWN', { name, nearest: nearest(name) });
+  const machine = describeMachine(name) ?? unknown(name);
   if (options.json) writeJson(io.stdout, { machine });
   else writeLines(io.stdout, renderMachine(machine, paintFor(io.stdout, io.env)));
   return EXIT.ok;
 }
 
-/** The one with the longest common beginning: there are a dozen. */
-function nearest(name: string): string {
+interface DiagramOptions extends CommonOptions {
+  readonly out?: string;
+}
+
+/** `coppice machines diagram NAME`. Rejects with MACHINE_UNKNOWN, and FILE_UNWRITABLE for `--out`. */
+export async function draw(io: Io, name: string, { out, json }: DiagramOptions): Promise<number> {
+  const mermaid = drawMachine(name) ?? unknown(name);
+  if (out !== undefined) writeFile(out, /\.(md|markdown)$/i.test(out) ? pageOf(name, mermaid) : mermaid);
+  if (json) writeJson(io.stdout, { name, mermaid, ...(out === undefined ? {} : { file: out }) });
+  else if (out === undefined) io.stdout.write(mermaid);
+  else writeLines(io.stdout, [`wrote ${out}`]);
+  return EXIT.ok;
+}
+
+const pageOf = (name: string, mermaid: string): string => `# ${name}\n\n\`\`\`mermaid\n${mermaid}\`\`\`\n`;
+
+function writeFile(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw new CoppiceError(
+      'FILE_UNWRITABLE',
+      { file, reason: normalizeError(cause).code ?? 'it failed' },
+      { cause },
+    );
+  }
+}
+
+function unknown(name: string): never {
+  const names = listMachines().map((one) => one.name);
+  throw new CoppiceError('MACHINE_UNKNOWN', {
+    name,
+    nearest: nearest(name, names) ?? beginningAs(name, names),
+  });
+}
+
+/** For what is no slip of the finger: the one with the longest common beginning. */
+function beginningAs(name: string, names: readonly string[]): string {
   const common = (other: string): number => {
     let at = 0;
     while (at < other.length && other[at] === name[at]) at += 1;
     return at;
   };
-  return listMachines()
-    .map((one) => one.name)
-    .reduce((best, one) => (common(one) > common(best) ? one : best));
+  return names.reduce((best, one) => (common(one) > common(best) ? one : best));
 }
