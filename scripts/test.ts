@@ -4,7 +4,7 @@
  * `N passed, N failed, N skipped`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,7 +17,9 @@ interface Count {
 interface Suite {
   readonly name: string;
   readonly budgetMs: number;
-  run(budgetMs: number): Promise<Count>;
+  /** Runs beside the others from the beginning, since it mostly waits; its output comes when it is done. */
+  readonly beside?: boolean;
+  run(budgetMs: number, output?: number): Promise<Count>;
 }
 
 const bin = (name: string): string => join('node_modules', '.bin', name);
@@ -27,16 +29,17 @@ const scratch = mkdtempSync(join(tmpdir(), 'coppice-test-'));
 const command = (name: string, file: string, ...args: string[]): Suite => ({
   name,
   budgetMs: 60_000,
-  run: async (budgetMs) =>
-    (await run(file, args, budgetMs)) === 0
+  run: async (budgetMs, output) =>
+    (await run(file, args, budgetMs, output)) === 0
       ? { passed: 1, failed: 0, skipped: 0 }
       : { passed: 0, failed: 1, skipped: 0 },
 });
 
-const vitest = (project: string, budgetMs: number): Suite => ({
+const vitest = (project: string, budgetMs: number, more: Pick<Suite, 'beside'> = {}): Suite => ({
   name: project,
   budgetMs,
-  async run(limit) {
+  ...more,
+  async run(limit, output) {
     const report = join(scratch, `${project}.json`);
     const args = [
       'run',
@@ -46,7 +49,7 @@ const vitest = (project: string, budgetMs: number): Suite => ({
       '--reporter=json',
       `--outputFile.json=${report}`,
     ];
-    const code = await run(bin('vitest'), args, limit);
+    const code = await run(bin('vitest'), args, limit, output);
     return readReport(report, code);
   },
 });
@@ -61,15 +64,20 @@ const suites: readonly Suite[] = [
   command('docs', process.execPath, 'scripts/docs.ts', '--check'),
   command('reference', process.execPath, 'scripts/reference.ts', '--check'),
   command('dead code', bin('knip')),
-  vitest('unit', 300_000),
+  vitest('unit', 360_000),
   vitest('unit-production', 180_000),
   vitest('oldest-xstate', 180_000),
-  vitest('e2e', 300_000),
+  vitest('e2e', 420_000, { beside: true }),
 ];
 
-function run(file: string, args: readonly string[], budgetMs: number): Promise<number> {
+function run(
+  file: string,
+  args: readonly string[],
+  budgetMs: number,
+  output: number | 'inherit' = 'inherit',
+): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(file, args, { stdio: ['ignore', output, output] });
     const timer = setTimeout(() => {
       console.error(`ended: it took longer than its budget of ${budgetMs / 1000} s`);
       child.kill('SIGKILL');
@@ -108,19 +116,37 @@ interface ReportFile {
 }
 
 const wanted = process.argv.slice(2);
+const chosen = suites.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const lines: string[] = [];
-for (const suite of suites) {
-  if (wanted.length > 0 && !wanted.some((word) => suite.name.includes(word))) continue;
-  console.log(`\n== ${suite.name}`);
+
+const measured = async (suite: Suite, output?: number): Promise<void> => {
   const startedAt = performance.now();
-  const count = await suite.run(suite.budgetMs);
+  const count = await suite.run(suite.budgetMs, output);
   for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += count[key];
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   lines.push(
     `${count.failed === 0 ? 'ok  ' : 'FAIL'} ${suite.name} (${seconds} s): ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`,
   );
+};
+
+/** Its output is kept in a file and told in one piece. */
+async function beside(suite: Suite): Promise<() => void> {
+  const file = join(scratch, `${suite.name}.log`);
+  const output = openSync(file, 'w');
+  await measured(suite, output);
+  closeSync(output);
+  return () => process.stdout.write(`\n== ${suite.name}\n${readFileSync(file, 'utf8')}`);
 }
+
+const alone = chosen.length === 1;
+const others = chosen.filter((suite) => suite.beside && !alone).map(beside);
+for (const suite of chosen) {
+  if (suite.beside && !alone) continue;
+  console.log(`\n== ${suite.name}`);
+  await measured(suite);
+}
+for (const other of others) (await other)();
 rmSync(scratch, { recursive: true, force: true });
 console.log(`\n${lines.join('\n')}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -29,9 +29,10 @@ export function leaveClosing(shell: Shell, id: string, closing: Promise<unknown>
   const before = shell.closing.get(id);
   const all = before ? Promise.all([before, closing]) : closing;
   shell.closing.set(id, all);
-  void all.then(() => {
+  const closed = (): void => {
     if (shell.closing.get(id) === all) shell.closing.delete(id);
-  });
+  };
+  void all.then(closed);
 }
 
 /** What a start of `id` has to wait for; others start with it where children depend on each other. */
@@ -45,9 +46,10 @@ function within(clock: Clock, closing: Promise<void>, limit: Shutdown): Promise<
   if (limit === 'infinity') return closing;
   return new Promise((resolve) => {
     const timer = clock.setTimeout(resolve, limit === 'brutal' ? 0 : limit);
-    void closing.then(() => {
+    const closed = (): void => {
       clock.clearTimeout(timer);
       resolve();
-    });
+    };
+    void closing.then(closed);
   });
 }

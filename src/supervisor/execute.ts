@@ -232,11 +232,12 @@ export function close(
   if (entry) env.table.ended(entry, reason);
   live.closing = closeLife(env, live.ref, live.scope, shutdownOf(shell, id), reason);
   if (!live.closing) return true;
-  void live.closing.then(() => {
+  const tellClosed = (): void => {
     // Late, of a life that was not waited for: another may have its id and its number.
     if (shell.live.get(id) !== live) return;
     shell.self.send({ type: 'supervisor.closed', id, incarnation: live.incarnation });
-  });
+  };
+  void live.closing.then(tellClosed);
   return false;
 }
 

@@ -6,7 +6,6 @@
 import type { EventObject } from 'xstate';
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
 import { checkChildSpec, checkSpec, type SupervisorSpec } from './child-spec.ts';
-import { closingOf } from './closing.ts';
 import { close, feed, halt, stopEverything } from './execute.ts';
 import { takenElsewhere } from './route.ts';
 import {
@@ -168,7 +167,8 @@ function administer(
   if (shell.tickets.size >= ADMIN_QUEUE) return reply({ ok: false, reason: 'stopping' });
   const fault = commandFault(shell, command) ?? takenElsewhere(env, shell, command);
   if (fault) return reply(fault);
-  const closing = command.type === 'change' ? undefined : closingOf(shell, idOf(command));
+  // A start of it that failed is not over yet.
+  const closing = command.type === 'change' ? undefined : shell.closing.get(idOf(command));
   if (closing) return void closing.then(() => shell.self.send({ type: 'supervisor.admin', command, reply }));
   const ticket = shell.nextTicket++;
   shell.tickets.set(ticket, reply);

@@ -73,7 +73,7 @@ export function prove<M extends AnyStateMachine>(machine: M, options: ProveOptio
     coverage: shown,
     toString: () =>
       [
-        `${generated.machine}: ${generated.paths.length} paths, ${ok ? 'all as expected' : `${failures.length} failures`}`,
+        `${generated.machine}: ${counted(generated.paths.length, 'path')}, ${ok ? 'all as expected' : counted(failures.length, 'failure')}`,
         ...failures.map(String),
         coverageText([shown], options.unreachable),
         ...generated.cut.map(({ text }) => text),
@@ -109,3 +109,5 @@ function failureAt(path: Path, shrunk: Path, reasons: readonly string[]): Failur
     toString: () => [pathText(shrunk), ...reasons.map((reason) => `  - ${reason}`)].join('\n'),
   };
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -49,7 +49,7 @@ describe('a proof', () => {
     const proof = prove(till(true), { invariant, serialize });
     expect(proof.ok, String(proof)).toBe(true);
     expect(proof.coverage).toSatisfy(isComplete);
-    expect(String(proof)).toContain('till: 1 paths, all as expected');
+    expect(String(proof)).toContain('till: 1 path, all as expected');
   });
 
   it.each(['edges', 'pairs', 'random', 'shortest'] as const)(
