@@ -43,6 +43,7 @@ export default defineConfig({
         test: {
           name: 'unit-production',
           include: ['test/{conformance,supervisor,model-based}/**/*.test.ts'],
+          exclude: ['test/model-based/mutation.test.ts'],
           env: { COPPICE_XSTATE_BUILD: 'production' },
           testTimeout: 20_000,
           server: { deps: { inline: [/xstate/] } },
@@ -57,7 +58,7 @@ export default defineConfig({
           // Long runs over what the others run through too: random trees against Erlang, cost, the composed house.
           exclude: [
             'test/conformance/{differential,scale}.test.ts',
-            'test/model-based/{composed*,tool-loop}.test.ts',
+            'test/model-based/{composed*,mutation,tool-loop}.test.ts',
           ],
           env: { COPPICE_XSTATE_BUILD: 'development', COPPICE_XSTATE: 'xstate-oldest' },
           testTimeout: 20_000,

@@ -64,10 +64,10 @@ const suites: readonly Suite[] = [
   command('docs', process.execPath, 'scripts/docs.ts', '--check'),
   command('reference', process.execPath, 'scripts/reference.ts', '--check'),
   command('dead code', bin('knip')),
-  vitest('unit', 360_000),
+  vitest('unit', 480_000),
   vitest('unit-production', 180_000),
   vitest('oldest-xstate', 180_000),
-  vitest('e2e', 420_000, { beside: true }),
+  vitest('e2e', 480_000, { beside: true }),
 ];
 
 function run(

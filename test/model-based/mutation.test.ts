@@ -6,16 +6,13 @@ import type { Kind, Mutant } from '../mutation/mutant.ts';
 import { sample, survives } from '../mutation/score.ts';
 
 const SEED = 20_261_123;
-const PER_KIND = 10;
+const PER_KIND = 5;
 const withoutEquivalents = (machine: string, mutants: readonly Mutant[]): Mutant[] =>
   mutants.filter(({ name }) => EQUIVALENT[machine]?.[name] === undefined);
 const KINDS: readonly Kind[] = ['target', 'guard', 'action', 'timer'];
 
-// Once is enough: what is proven here is the tests, not the build of XState.
-const { COPPICE_XSTATE_BUILD: build, COPPICE_XSTATE: version } = process.env;
-const here = build === 'development' && version === undefined;
-
-describe.runIf(here)('faults planted into a machine (a sample; all of them: test/long/mutation.ts)', () => {
+// In one project alone: what is proven here is the tests, not the build of XState.
+describe('faults planted into a machine (a sample; all of them: test/long/mutation.ts)', () => {
   it.each(shippedNames)(
     '%s: none survives the tests that are generated from the machine',
     async (name) => {
@@ -25,7 +22,7 @@ describe.runIf(here)('faults planted into a machine (a sample; all of them: test
         stages: ['near edges', 'every step'],
       });
       expect(faults).toEqual([]);
-      expect(verdicts.length).toBeGreaterThanOrEqual(12);
+      expect(verdicts.length).toBeGreaterThanOrEqual(10);
       expect(verdicts.filter(survives).map(({ name: fault }) => fault)).toEqual([]);
     },
     120_000,
