@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { openStore } from '../../src/store/index.ts';
@@ -102,8 +101,12 @@ export function startChild(script: string, ...args: string[]): Child {
   let stderr = '';
   const checks = new Set<() => void>();
   const tell = (): void => checks.forEach((check) => check());
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    lines.push(line);
+  // Whole lines alone: who is killed in the middle of one has not said it.
+  let begun = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const said = (begun + chunk).split('\n');
+    begun = said.pop()!;
+    lines.push(...said);
     tell();
   });
   child.stderr.on('data', (chunk) => (stderr += String(chunk)));
