@@ -63,11 +63,7 @@ export const turn = session.createStateConfig({
               { target: 'ending', actions: ['noteAsk', 'askRunToEnd'] },
             ],
             'ticket.revoked': { target: 'ending', actions: ['note', 'forgetTicket', 'askRunToEnd'] },
-            'clock.tick': [
-              { guard: 'isOverdue', target: 'ending', actions: ['note', 'askRunToEnd'] },
-              { guard: 'isStuck', actions: ['note', 'reportStuck'] },
-              { actions: 'note' },
-            ],
+            'clock.tick': { guard: 'isOverdue', target: 'ending', actions: ['note', 'askRunToEnd'] },
           },
         },
         /** It was asked to end. If it does not, it is stopped, and whatever it says later is not heard. */

@@ -51,6 +51,7 @@ export const sessionMachine = session.createMachine({
   context: ({ input }) => initialSession(input),
   output: endingOf,
   initial: 'loading',
+  // What no state inside takes, for want of an entry or of a guard that passes.
   on: {
     'message.queued': [
       { guard: 'isKnown' },
@@ -122,10 +123,7 @@ export const sessionMachine = session.createMachine({
         'run.abort': now,
         'session.reset': now,
         'session.delete': now,
-        'clock.tick': [
-          { guard: 'idleLongEnough', target: 'passivated', actions: 'reportPassivated' },
-          { actions: 'note' },
-        ],
+        'clock.tick': { guard: 'idleLongEnough', target: 'passivated', actions: 'reportPassivated' },
       },
     },
     processing: {
@@ -141,17 +139,18 @@ export const sessionMachine = session.createMachine({
           ancestry: ancestryOf(context.turn?.messages[0]),
           holdMs: 2 * timeoutOf(context),
         }),
-        onError: [
-          { guard: 'awaitsTicket', target: '#session.processing.turn.settling', actions: 'endUnavailable' },
-          { actions: 'reportLate' },
-        ],
+        onError: {
+          guard: 'awaitsTicket',
+          target: '#session.processing.turn.settling',
+          actions: 'endUnavailable',
+        },
       },
       on: {
         'lane.granted': { actions: 'handOn' },
         'lane.refused': { actions: 'handOn' },
         'lane.revoked': { actions: 'handOn' },
         'run.progress': [{ guard: 'isOurRun', actions: 'noteProgress' }, {}],
-        'clock.tick': [{ guard: 'isStuck', actions: ['note', 'reportStuck'] }, { actions: 'note' }],
+        'clock.tick': { guard: 'isStuck', actions: ['note', 'reportStuck'] },
       },
       states: { turn, desk },
     },
@@ -162,16 +161,11 @@ export const sessionMachine = session.createMachine({
         'message.queued': [
           { guard: 'isKnown' },
           { guard: 'bringsAnswer', target: 'next', actions: 'enqueue' },
-          { guard: 'mustDefer', actions: 'defer' },
-          { actions: 'enqueue' },
         ],
         'run.abort': now,
         'session.reset': now,
         'session.delete': now,
-        'clock.tick': [
-          { guard: 'idleLongEnough', target: 'passivated', actions: 'reportPassivated' },
-          { actions: 'note' },
-        ],
+        'clock.tick': { guard: 'idleLongEnough', target: 'passivated', actions: 'reportPassivated' },
       },
     },
     dismissing: {

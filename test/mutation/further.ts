@@ -87,6 +87,14 @@ const FURTHER: Readonly<Record<string, (first: Scenario, all: readonly Scenario[
       },
     ],
     run: (first) => [lastCall(first)],
+    session: (_first, all) => [
+      withEvents(all[1]!, 'a turn that is aborted twice, the second time later', (events) => [
+        ...events,
+        ...events
+          .filter(({ type }) => type === 'run.abort')
+          .map((abort) => ({ ...abort, requestId: 'again', atMs: (abort['atMs'] as number) + 500 })),
+      ]),
+    ],
   };
 
 /** Scenarios beside those the kit brings, for faults that no path of theirs can show. */
