@@ -603,7 +603,8 @@ const rows = {
   TESTGEN_NO_MACHINE: {
     severity: 'error',
     template: '{file} exports no machine {wanted}; it exports {exported}',
-    remedy: 'Export what createMachine() returns, and name that export with --export unless it is called machine.',
+    remedy:
+      'Export what createMachine() returns, and name that export with --export unless it is called machine.',
   },
   TESTGEN_MANY_MACHINES: {
     severity: 'error',

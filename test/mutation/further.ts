@@ -88,7 +88,7 @@ const FURTHER: Readonly<Record<string, (first: Scenario, all: readonly Scenario[
     ],
     run: (first) => [lastCall(first)],
     session: (_first, all) => [
-      withEvents(all[1]!, 'a turn that is aborted twice, the second time later', (events) => [
+      withEvents(all[0]!, 'a turn that is aborted twice, the second time later', (events) => [
         ...events,
         ...events
           .filter(({ type }) => type === 'run.abort')
