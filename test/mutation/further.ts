@@ -63,6 +63,12 @@ const soon = ({ context }: AnyMachineSnapshot): boolean => {
   return atMs % everyMs > 2_000 || dueAt > 2 * everyMs;
 };
 
+/** Each abort comes a moment after whatever came before. */
+const abortedLater = (events: Events, { context }: AnyMachineSnapshot): Events =>
+  events.map((event) =>
+    event.type === 'run.abort' ? { ...event, atMs: (context as { nowMs: number }).nowMs + 500 } : event,
+  );
+
 /** Cases that tell apart what the scenarios of the kit do not: values that change something, seen at other times. */
 const FURTHER: Readonly<Record<string, (first: Scenario, all: readonly Scenario[]) => readonly Scenario[]>> =
   {
@@ -87,13 +93,14 @@ const FURTHER: Readonly<Record<string, (first: Scenario, all: readonly Scenario[
       },
     ],
     run: (first) => [lastCall(first)],
-    session: (_first, all) => [
-      withEvents(all[0]!, 'a turn that is aborted twice, the second time later', (events) => [
-        ...events,
-        ...events
-          .filter(({ type }) => type === 'run.abort')
-          .map((abort) => ({ ...abort, requestId: 'again', atMs: (abort['atMs'] as number) + 500 })),
-      ]),
+    session: (first) => [
+      {
+        name: `${first.name}, aborted a moment later`,
+        options: {
+          ...first.options,
+          events: (snapshot) => abortedLater(eventsOf(first.options, snapshot), snapshot),
+        },
+      },
     ],
   };
 

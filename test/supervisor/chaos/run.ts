@@ -156,17 +156,18 @@ function watched(world: World): string[] {
 /** Reports agree with each other: a life begins once and ends once, and no supervisor restarts more than it may. */
 function counted(world: World): string[] {
   const found: string[] = [];
-  const begun = new Map<string, number>();
+  const begun = new Map<string, { readonly life: number; readonly under: number }>();
   const logs = new Map<string, number[]>();
   const killed = new Set<string>();
   for (const { path, incarnation, childPath, childIncarnation, body, at } of world.reports) {
-    const last = begun.get(childPath) ?? 0;
+    const { life: last, under } = begun.get(childPath) ?? { life: 0, under: 0 };
     switch (body.type) {
       case 'progress':
       case 'start_error':
-        if (childIncarnation <= last && childIncarnation !== 1)
+        // A new life of the supervisor counts anew, and a start that was ignored is counted and not told.
+        if (childIncarnation <= last && childIncarnation !== 1 && under === incarnation)
           found.push(`${childPath} began as ${childIncarnation} after ${last}`);
-        begun.set(childPath, childIncarnation);
+        begun.set(childPath, { life: childIncarnation, under: incarnation });
         // A supervisor that begins anew counts anew.
         logs.delete(childPath);
         for (const key of logs.keys()) if (key.startsWith(`${childPath}/#`)) logs.delete(key);
