@@ -94,9 +94,10 @@ crash(Pid, K) ->
 
 cycle(_, 0) -> ok;
 cycle(Sup, K) ->
-    _ = add(Sup, guest),
-    ok = supervisor:terminate_child(Sup, guest),
-    ok = supervisor:delete_child(Sup, guest),
+    Guest = {guest, K},
+    _ = add(Sup, Guest),
+    ok = supervisor:terminate_child(Sup, Guest),
+    ok = supervisor:delete_child(Sup, Guest),
     cycle(Sup, K - 1).
 
 start_child(Bench, Id) -> gen_server:start_link(?MODULE, {child, Bench, Id}, []).

@@ -182,7 +182,7 @@ function stopChild(env: SupervisorEnv, shell: Shell, id: string, queue: Event[])
     halt(env, shell, id, live);
     const reason = shutdown === 'brutal' ? 'killed' : 'shutdown';
     if (!close(env, shell, id, live, reason)) return;
-    shell.live.delete(id);
+    shell.live.set(id, undefined);
     // Joins the queue of the feed that is running, instead of starting a second one.
     queue.push({ type: 'exited', id, incarnation: live.incarnation, reason });
     return;
@@ -294,6 +294,7 @@ function forget(env: SupervisorEnv, shell: Shell, id: string): void {
   shell.entries.delete(id);
   shell.specs.delete(id);
   shell.facts.delete(id);
+  shell.live.delete(id);
   env.clock.clearTimeout(shell.timers.get(id));
   shell.timers.delete(id);
 }

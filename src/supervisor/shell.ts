@@ -93,7 +93,11 @@ export interface Shell {
   readonly offers: Map<number, ChildSpec>;
   readonly state: State;
   readonly specs: Map<string, ChildSpec>;
-  readonly live: Map<string, Live>;
+  /**
+   * Emptied, not deleted, between two lives: what is deleted and set again for ever lengthens the chain of its bucket
+   * until V8 rehashes the map, which beside 10,000 siblings takes thousands of restarts.
+   */
+  readonly live: Map<string, Live | undefined>;
   readonly entries: Map<string, Entry>;
   readonly timers: Map<string, TimerHandle>;
   /** What lives left for their successors. */

@@ -145,7 +145,7 @@ function closed(env: SupervisorEnv, shell: Shell, id: string, incarnation: numbe
   const live = shell.live.get(id);
   if (!live?.ending || live.incarnation !== incarnation) return;
   env.clock.clearTimeout(live.overdue);
-  shell.live.delete(id);
+  shell.live.set(id, undefined);
   const { reason, error } = live.ending;
   feed(env, shell, { type: 'exited', id, incarnation, reason, error });
 }
