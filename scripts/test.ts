@@ -97,6 +97,7 @@ function readReport(file: string, code: number): Count {
     const skipped = report.numPendingTests + report.numTodoTests;
     for (const test of report.testResults.flatMap((r) => r.assertionResults)) {
       if (test.status === 'pending' || test.status === 'skipped') console.log(`skipped: ${test.fullName}`);
+      if (test.status === 'failed') failures.push(`failed: ${test.fullName}\n        ${reason(test)}`);
     }
     const failed = report.numFailedTests + (code !== 0 && report.numFailedTests === 0 ? 1 : 0);
     return { passed: report.numPassedTests, failed, skipped };
@@ -111,14 +112,25 @@ interface ReportFile {
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly testResults: readonly {
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    readonly assertionResults: readonly TestReport[];
   }[];
 }
+
+interface TestReport {
+  readonly status: string;
+  readonly fullName: string;
+  readonly failureMessages?: readonly string[] | null;
+}
+
+/** The first lines of why, on one: whoever sees only the end of a long log can still begin. */
+const reason = ({ failureMessages }: TestReport): string =>
+  (failureMessages?.join(' | ') ?? 'no message').split('\n').slice(0, 6).join(' ').slice(0, 600);
 
 const wanted = process.argv.slice(2);
 const chosen = suites.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const lines: string[] = [];
+const failures: string[] = [];
 
 const measured = async (suite: Suite, output?: number): Promise<void> => {
   const startedAt = performance.now();
@@ -149,5 +161,6 @@ for (const suite of chosen) {
 for (const other of others) (await other)();
 rmSync(scratch, { recursive: true, force: true });
 console.log(`\n${lines.join('\n')}\n`);
+if (failures.length > 0) console.log(`${failures.join('\n')}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
