@@ -54,6 +54,11 @@ const rows = {
     template: 'there is no actor at {path}',
     remedy: 'Run `coppice tree` for the paths that exist.',
   },
+  EVENT_INVALID: {
+    severity: 'error',
+    template: 'what was told to {path} is no event: its type is {type}',
+    remedy: 'Tell it an object whose `type` is text.',
+  },
   ACTOR_REFUSES: {
     severity: 'error',
     template: '{path} refuses {operation}: {reason}',
@@ -575,7 +580,8 @@ const rows = {
   TEST_START_FAILED: {
     severity: 'error',
     template: 'the machine "{machine}" failed at its start: {reason}',
-    remedy: 'Pass the input it needs as `input`; if it has that, read the cause.',
+    remedy:
+      'Give it the input it needs as `input` (for testgen: `export const input = ...` beside it); if it has that, correct what the reason says.',
   },
   TEST_INLINE_ACTOR: {
     severity: 'error',
@@ -616,15 +622,27 @@ const rows = {
     template: '{file} exports {key}, which says nothing to testgen; the nearest is "{nearest}"',
     remedy: 'Correct the name, or take it out.',
   },
+  TESTGEN_COMPANION_THREW: {
+    severity: 'error',
+    template: 'what the module says about how {machine} is tested threw: {reason}',
+    remedy:
+      'Correct that function: a function of the snapshot, an invariant or a serializer is called in every state and must not throw.',
+  },
   TESTGEN_INPUT_NOT_DATA: {
     severity: 'error',
     template: '{what} of {machine} holds a function or an actor, which cannot be written into a test file',
     remedy: 'Give it as plain data; what a machine does belongs into its actions and actors.',
   },
+  TESTGEN_NOT_REPEATABLE: {
+    severity: 'error',
+    template: '{machine} does not do the same twice, so no test of it can hold: {place}: {reason}',
+    remedy:
+      "Take what comes from a clock or from chance out of guards and assigns (hand it in by an event or the input), or leave those parts of the context out: export const abstract = { drop: ['PART'] }. If the machine is the same every time, this is a defect of coppice; please report it.",
+  },
   TESTGEN_FILE_UNREADABLE: {
     severity: 'error',
     template: '{file} cannot be read: {reason}',
-    remedy: 'Have the right to read it, or name another file with --out.',
+    remedy: 'Name a file that is there and that you may read.',
   },
   TESTGEN_FILE_MISSING: {
     severity: 'error',
@@ -691,24 +709,44 @@ export interface NormalError {
   readonly cause?: NormalError;
 }
 
-/** Any thrown value as plain data of bounded size (stack 4,000 characters, cause chain 5 deep). Never throws. */
+/**
+ * Any thrown value as plain data of bounded size (message 1,000 characters, stack 4,000, name and code 100, cause chain
+ * 5 deep). Never throws: not for a proxy, and not for a getter that does.
+ */
 export function normalizeError(thrown: unknown, depth = 0): NormalError {
-  if (!isErrorLike(thrown)) return { name: 'Thrown', message: clip(safeString(thrown), 1_000) };
-  const code = (thrown as { code?: unknown }).code;
+  try {
+    if (isErrorLike(thrown)) return plainError(thrown, depth);
+    return { name: 'Thrown', message: clip(safeString(thrown), 1_000) };
+  } catch {
+    return { name: 'Thrown', message: 'an error that cannot be read' };
+  }
+}
+
+function plainError(thrown: Error, depth: number): NormalError {
+  const { code, cause } = thrown as { code?: unknown; cause?: unknown };
   let source: Error | undefined = thrown;
   let stack: string | undefined;
   return {
-    name: thrown.name,
-    message: clip(thrown.message, 1_000),
-    ...(typeof code === 'string' ? { code } : {}),
+    name: clip(safeString(thrown.name), 100),
+    message: clip(safeString(thrown.message), 1_000),
+    ...(typeof code === 'string' ? { code: clip(code, 100) } : {}),
     // Written out when somebody reads it: that costs a fifth of a whole crash and restart, and is asked for by logs alone.
     get stack() {
-      if (source?.stack) stack = clip(source.stack, 4_000);
+      if (source) stack = stackOf(source);
       source = undefined;
       return stack;
     },
-    ...(thrown.cause !== undefined && depth < 5 ? { cause: normalizeError(thrown.cause, depth + 1) } : {}),
+    ...(cause !== undefined && depth < 5 ? { cause: normalizeError(cause, depth + 1) } : {}),
   };
+}
+
+function stackOf(error: Error): string | undefined {
+  try {
+    const { stack } = error as { stack?: unknown };
+    return typeof stack === 'string' && stack !== '' ? clip(stack, 4_000) : undefined;
+  } catch {
+    return undefined; // a getter that throws has no stack to show
+  }
 }
 
 /** Errors, and what was made plain before: a cause that crosses several supervisors keeps its name and stack. */

@@ -27,14 +27,14 @@ measure({start, N}) ->
     Us / N;
 measure({crash, Siblings, K}) ->
     Sup = supervisor(),
-    fill(Sup, Siblings),
+    settled(Sup, Siblings),
     Pid = add(Sup, victim),
     Us = timed(fun() -> crash(Pid, K) end),
     stop(Sup),
     Us / K;
 measure({cycle, Siblings, K}) ->
     Sup = supervisor(),
-    fill(Sup, Siblings),
+    settled(Sup, Siblings),
     Us = timed(fun() -> cycle(Sup, K) end),
     stop(Sup),
     Us / K;
@@ -64,8 +64,15 @@ measure({slope, K}) ->
     Bytes / K.
 
 memory() ->
-    [erlang:garbage_collect(P) || P <- processes()],
+    collect(),
     erlang:memory(total).
+
+collect() -> [erlang:garbage_collect(P) || P <- processes()].
+
+%% What the siblings' starts left for the collector is not the price of what comes after.
+settled(Sup, N) ->
+    fill(Sup, N),
+    collect().
 
 timed(Fun) ->
     Start = erlang:monotonic_time(nanosecond),

@@ -1,10 +1,13 @@
 /** What an operator may ask of a supervisor, answered as OTP answers it in every state of the child. */
-import { forget, refuse, report, start, stop } from './operation.ts';
+import { begin, forget, isHeldUp, refuse, report, start, stop } from './operation.ts';
+import { restartSet } from './restart.ts';
 import { newChild, type Admin, type Child, type Refusal, type Turn } from './state.ts';
 
 export function admin(t: Turn, event: Admin): void {
+  // A crash may come at any time: it may be the only way to go on.
+  if (event.type === 'kill') return kill(t, event);
   if (t.state.phase !== 'running') return refuse(t, event.ticket, 'stopping');
-  if (t.state.operation) {
+  if (t.state.operation || isHeldUp(t.state, event)) {
     t.state.later.push(event);
     return;
   }
@@ -19,8 +22,6 @@ export function admin(t: Turn, event: Admin): void {
       return restartChild(t, child, event.ticket);
     case 'delete_child':
       return deleteChild(t, child, event.ticket);
-    case 'kill':
-      return kill(t, child, event);
     case 'park':
       return park(t, child, event.ticket);
     case 'unpark':
@@ -93,7 +94,10 @@ function whyNotStopped(child: Child): Refusal | undefined {
 }
 
 /** An operator's kill: the exit follows the strategy, and counts towards intensity only if asked to. */
-function kill(t: Turn, child: Child, event: Extract<Admin, { type: 'kill' }>): void {
+function kill(t: Turn, event: Extract<Admin, { type: 'kill' }>): void {
+  const child = t.state.children.get(event.id);
+  if (t.state.phase === 'ended') return refuse(t, event.ticket, 'stopping');
+  if (!child) return refuse(t, event.ticket, 'not_found');
   if (child.status !== 'running' && child.status !== 'stopping')
     return refuse(t, event.ticket, 'not_running');
   child.kill = { counted: event.counted };
@@ -113,11 +117,14 @@ function park(t: Turn, child: Child, ticket: number): void {
     child.after = { kind: 'park', ticket };
     return stop(t, child);
   }
+  const others = child.status === 'backing-off' ? restartSet(t, child) : [];
   child.token += 1;
   child.status = 'parked';
   child.clean = true;
   report(t, child, { type: 'parked', reason: 'operator', probeMs: 0 });
   t.commands.push({ type: 'reply', ticket, reply: { ok: true, incarnation: child.incarnation } });
+  // They wait for its restart, which is not to come: they live on without it, as beside one parked while it ran.
+  begin(t, { kind: 'restart', stop: [], waiting: new Set(), start: others, then: { kind: 'nothing' } });
 }
 
 function unpark(t: Turn, child: Child, ticket: number): void {

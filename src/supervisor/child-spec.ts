@@ -1,5 +1,6 @@
 import type { AnyActorLogic } from 'xstate';
 import type { Scope } from './scope.ts';
+import type { SpecFault } from './spec-fault.ts';
 
 /** When a child that ended is started again: always, unless it ended well, never. */
 export type Restart = 'permanent' | 'transient' | 'temporary';
@@ -34,7 +35,7 @@ export interface StartContext {
 
 /** What a supervisor must know of a child to start it, stop it and start it again. */
 export interface ChildSpec {
-  /** A segment of the path. Stable over restarts; unique among its siblings. */
+  /** A segment of the path. Stable over restarts; unique among its siblings; at most 1,000 characters. */
   readonly id: string;
   readonly logic: AnyActorLogic;
   /** Asked at every start, so every incarnation gets fresh input. */
@@ -80,9 +81,7 @@ export interface SupervisorSpec {
 }
 
 /** The first thing wrong with a supervisor spec or one of its children, or undefined. Starts nothing. */
-export function checkSpec(
-  spec: SupervisorSpec,
-): { readonly field: string; readonly value: unknown; readonly expected: string } | undefined {
+export function checkSpec(spec: SupervisorSpec): SpecFault | undefined {
   if (typeof spec !== 'object' || spec === null) return { field: 'spec', value: spec, expected: 'an object' };
   const wrong = SUPERVISOR_RULES.find(([field, ok]) => !ok(spec[field as keyof SupervisorSpec], spec));
   if (wrong) return { field: wrong[0], value: spec[wrong[0] as keyof SupervisorSpec], expected: wrong[2] };
@@ -96,7 +95,7 @@ export function checkSpec(
   return checkSiblings(children);
 }
 
-export function checkSiblings(children: readonly ChildSpec[]) {
+export function checkSiblings(children: readonly ChildSpec[]): SpecFault | undefined {
   const seen = new Set<string>();
   for (const { id } of children) {
     if (seen.has(id)) return { field: 'id', value: id, expected: 'an id that no sibling has' };
@@ -110,7 +109,7 @@ export function checkChildSpec(
   child: ChildSpec,
   autoShutdown: SupervisorSpec['autoShutdown'] = 'never',
   strategy: Strategy = 'one_for_one',
-) {
+): SpecFault | undefined {
   if (typeof child !== 'object' || child === null)
     return { field: 'children', value: child, expected: 'child specs' };
   const wrong = CHILD_RULES.find(([field, ok]) => !ok(child[field as keyof ChildSpec], child));
@@ -130,6 +129,9 @@ export function checkChildSpec(
   return undefined;
 }
 
+/** An id is part of every report about its child, and of those of all below it. */
+const ID_CHARS = 1_000;
+
 type Rule<S> = readonly [field: string, ok: (value: unknown, spec: S) => boolean, expected: string];
 
 const oneOf =
@@ -137,6 +139,7 @@ const oneOf =
   (value: unknown): boolean =>
     value === undefined || values.includes(value);
 const count = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0;
+const isFlag = (value: unknown): boolean => value === undefined || typeof value === 'boolean';
 const positive = (value: unknown): boolean =>
   typeof value === 'number' && Number.isFinite(value) && value > 0;
 
@@ -162,6 +165,12 @@ const SUPERVISOR_RULES: readonly Rule<SupervisorSpec>[] = [
   ['probeMs', (v) => v === undefined || positive(v), 'milliseconds above 0'],
   ['maxChildren', (v) => v === undefined || count(v), 'a whole number from 0'],
   [
+    'maxChildren',
+    (v, s) => typeof v !== 'number' || !Array.isArray(s.children) || s.children.length <= v,
+    'no fewer than the children it is started with',
+  ],
+  ['dynamic', isFlag, 'true or false'],
+  [
     'dynamic',
     (v, s) => v !== true || s.strategy === 'one_for_one',
     'false: dynamic children are one_for_one',
@@ -169,7 +178,11 @@ const SUPERVISOR_RULES: readonly Rule<SupervisorSpec>[] = [
 ];
 
 const CHILD_RULES: readonly Rule<ChildSpec>[] = [
-  ['id', (v) => typeof v === 'string' && v !== '', 'a non-empty string'],
+  [
+    'id',
+    (v) => typeof v === 'string' && v !== '' && v.length <= ID_CHARS,
+    `a non-empty string of at most ${ID_CHARS} characters`,
+  ],
   [
     'logic',
     (v) => typeof (v as { transition?: unknown } | undefined)?.transition === 'function',
@@ -183,7 +196,7 @@ const CHILD_RULES: readonly Rule<ChildSpec>[] = [
     'milliseconds, brutal or infinity',
   ],
   ['type', oneOf('worker', 'supervisor'), 'worker or supervisor'],
-  ['significant', (v) => v === undefined || typeof v === 'boolean', 'true or false'],
+  ['significant', isFlag, 'true or false'],
   [
     'significant',
     (v, s) => v !== true || (s.restart ?? 'permanent') !== 'permanent',
@@ -192,9 +205,9 @@ const CHILD_RULES: readonly Rule<ChildSpec>[] = [
   [
     'backoff',
     (v) => v === undefined || isBackoff(v),
-    '{ minMs, maxMs, factor, jitter, resetAfterMs }, none negative',
+    '{ minMs, maxMs, factor, jitter, resetAfterMs }, none negative, minMs, factor and jitter finite',
   ],
-  ['quarantine', (v) => v === undefined || typeof v === 'boolean', 'true or false'],
+  ['quarantine', isFlag, 'true or false'],
   [
     'quarantine',
     (v, s) => v !== true || s.restart !== 'temporary',
@@ -205,5 +218,8 @@ const CHILD_RULES: readonly Rule<ChildSpec>[] = [
 
 function isBackoff(value: unknown): boolean {
   const b = (value ?? {}) as Partial<Backoff>;
-  return [b.minMs, b.maxMs, b.factor, b.jitter, b.resetAfterMs].every((n) => typeof n === 'number' && n >= 0);
+  return (
+    [b.minMs, b.maxMs, b.factor, b.jitter, b.resetAfterMs].every((n) => typeof n === 'number' && n >= 0) &&
+    [b.minMs, b.factor, b.jitter].every(Number.isFinite)
+  );
 }

@@ -1,6 +1,7 @@
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, EventObject } from 'xstate';
 import { CoppiceError } from '../errors.ts';
-import { childrenOf, follow, statusOf, stopAll, type Starter } from './nested.ts';
+import { childrenOf, follow, statusOf, stopAll, type Children, type Starter } from './nested.ts';
+import { surround, type Within } from './surround.ts';
 
 /**
  * A logic whose failure takes its own children with it, at every depth. XState leaves the children of a machine
@@ -21,6 +22,10 @@ export interface ContainHooks {
   ended?(self: AnyActorRef, reason: string): void;
   /** A child of it failed when it no longer listened, or in the place of a newer one: nobody else tells. */
   late?(self: AnyActorRef, error: unknown): void;
+  /** Around everything it does. */
+  readonly within?: Within | undefined;
+  /** Where it stands in the tree. */
+  pathOf?(self: AnyActorRef): string | undefined;
 }
 
 export interface KillEvent extends EventObject {
@@ -29,7 +34,7 @@ export interface KillEvent extends EventObject {
   readonly path: string;
 }
 
-/** Ours, from what an actor has started to the actor itself. */
+/** Ours, from what an actor has started, or whoever traps what went astray in it, to the actor itself. */
 interface FailEvent extends EventObject {
   readonly type: 'supervisor.fail';
   readonly error: unknown;
@@ -40,12 +45,21 @@ interface Contained {
   readonly scope: AnyActorScope;
   /** Its failure is under way: it hears no more, though its snapshot still is active. */
   failing: boolean;
+  /** It has taken the order to stop. Not every logic says so in its snapshot. */
+  stopped: boolean;
 }
-const known = new WeakMap<AnyActorRef, Contained>();
+/** On the actor itself: a WeakMap of thousands costs a µs to set, and V8's young collections keep what it holds. */
+const CONTAINED = Symbol('contained');
+type Marked = AnyActorRef & { [CONTAINED]?: Contained };
+const containedOf = (ref: AnyActorRef): Contained | undefined => (ref as Marked)[CONTAINED];
+
+/** False for one that was told to stop in the middle of its own turn, until that is over. */
+export const isGone = (ref: AnyActorRef): boolean =>
+  statusOf(ref) !== 'active' || containedOf(ref)?.stopped === true;
 
 /** Stops every child of an actor that has ended. Safe to call twice, and for an actor that was never contained. */
 export function reap(ref: AnyActorRef): void {
-  const one = known.get(ref);
+  const one = containedOf(ref);
   if (one) reapChildren(ref.getSnapshot(), one);
 }
 
@@ -54,18 +68,25 @@ function reapChildren(snapshot: unknown, one: Contained): void {
   stopAll(childrenOf(snapshot), (child) => one.scope.stopChild(child));
 }
 
-const reasonOf = (error: unknown): string =>
-  error instanceof CoppiceError && error.code === 'KILLED' ? 'killed' : 'error';
+/** How an actor ended that threw this. */
+export function reasonOf(error: unknown): 'killed' | 'error' {
+  try {
+    return error instanceof CoppiceError && error.code === 'KILLED' ? 'killed' : 'error';
+  } catch {
+    return 'error'; // a proxy that throws when it is asked what it is
+  }
+}
 
 /**
  * Who starts a contained actor reaps it when its initial entry fails: a supervisor, `nested`, or a parent that is
  * contained itself. XState tells the logic of no other failure but this one.
  */
 export function contain<L extends AnyActorLogic>(logic: L, hooks: ContainHooks = {}): L {
+  const inner = hooks.within ? surround(logic, hooks.within, hooks.pathOf) : logic;
   const contained: AnyActorLogic = Object.create(logic, {
-    getInitialSnapshot: { value: initially(logic, hooks) },
-    start: { value: starting(logic, hooks) },
-    transition: { value: transiting(logic, hooks) },
+    getInitialSnapshot: { value: initially(inner, hooks) },
+    start: { value: starting(inner, hooks) },
+    transition: { value: transiting(inner, hooks) },
   }) as AnyActorLogic;
   return contained as L;
 }
@@ -76,10 +97,10 @@ const inputs = new WeakMap<AnyActorRef, unknown>();
 const initially =
   (logic: AnyActorLogic, hooks: ContainHooks) =>
   (scope: AnyActorScope, input: unknown): unknown => {
-    known.set(scope.self, { scope, failing: false });
+    (scope.self as Marked)[CONTAINED] = { scope, failing: false, stopped: false };
     if (hooks.started) inputs.set(scope.self, input);
     const snapshot: unknown = logic.getInitialSnapshot(scope as never, input as never);
-    follow(starterOf(scope.self, hooks), childrenOf(snapshot));
+    followAll(scope.self, hooks, childrenOf(snapshot));
     return snapshot;
   };
 
@@ -119,9 +140,9 @@ const transiting =
       if (event.type === 'supervisor.fail') throw (event as FailEvent).error;
       const next = logic.transition(snapshot as never, event as never, scope as never) as { status: string };
       const children = childrenOf(next);
-      if (children !== childrenOf(snapshot)) follow(starterOf(self, hooks), children);
+      if (children !== childrenOf(snapshot)) followAll(self, hooks, children);
       hooks.moved?.(self, event, next);
-      if (event.type === 'xstate.stop') hooks.ended?.(self, 'stopped');
+      if (event.type === 'xstate.stop') stopped(self, hooks);
       else if (next.status !== 'active') hooks.ended?.(self, next.status === 'done' ? 'normal' : 'error');
       return next;
     } catch (error) {
@@ -130,6 +151,11 @@ const transiting =
       return fail(snapshot, scope, hooks, error);
     }
   };
+
+function stopped(self: AnyActorRef, hooks: ContainHooks): void {
+  containedOf(self)!.stopped = true;
+  hooks.ended?.(self, 'stopped');
+}
 
 /** XState tells a callback, promise or observable to clean up only when it is stopped, not when it fails. */
 function letGo(logic: AnyActorLogic, snapshot: unknown, scope: AnyActorScope, hooks: ContainHooks): void {
@@ -144,17 +170,21 @@ function letGo(logic: AnyActorLogic, snapshot: unknown, scope: AnyActorScope, ho
 const killed = ({ by, path }: KillEvent): CoppiceError => new CoppiceError('KILLED', { by, path });
 
 function fail(snapshot: unknown, scope: AnyActorScope, hooks: ContainHooks, error: unknown): never {
-  reapChildren(snapshot, known.get(scope.self)!);
+  reapChildren(snapshot, containedOf(scope.self)!);
   hooks.ended?.(scope.self, reasonOf(error));
   throw error;
 }
 
+function followAll(self: AnyActorRef, hooks: ContainHooks, children: Children): void {
+  if (Object.keys(children).length > 0) follow(starterOf(self, hooks), children);
+}
+
 const starterOf = (self: AnyActorRef, hooks: ContainHooks): Starter => ({
-  hears: () => !known.get(self)?.failing && statusOf(self) === 'active',
+  hears: () => !containedOf(self)?.failing && statusOf(self) === 'active',
   late: (error) => hooks.late?.(self, error),
   fail: (error) => self.send({ type: 'supervisor.fail', error }),
   // Who is contained itself pays for itself.
-  ...(hooks.charge ? { took: (child) => void (known.has(child) || hooks.charge?.(self)) } : {}),
+  ...(hooks.charge ? { took: (child) => void (containedOf(child) || hooks.charge?.(self)) } : {}),
 });
 
 /**

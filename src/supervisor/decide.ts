@@ -11,7 +11,17 @@
 import type { NormalError } from '../errors.ts';
 import { admin } from './admin.ts';
 import { climb, diedYoung, QUARANTINED } from './hand-over.ts';
-import { answer, begin, end, forget, isActive, proceed, report, reportShutdown } from './operation.ts';
+import {
+  answer,
+  begin,
+  end,
+  forget,
+  isActive,
+  isHeldUp,
+  proceed,
+  report,
+  reportShutdown,
+} from './operation.ts';
 import { bystanders, restart, setAside, timer } from './restart.ts';
 import type { After, Child, Command, Event, ExitReason, Operation, State, Turn } from './state.ts';
 
@@ -38,10 +48,11 @@ export function decide(
 function nextOf({ state, commands }: Turn, before: Operation | undefined): Event | undefined {
   const { operation, later } = state;
   if (later.length === 0 || state.phase === 'ended' || commands.some(isStart)) return undefined;
-  if (!operation) return later.shift();
   // An operation that has just begun may wait for somebody whose end was heard before.
-  if (operation === before) return undefined;
-  const at = later.findIndex((e) => e.type === 'exited' && isMember(operation, e.id));
+  if (operation && operation === before) return undefined;
+  const at = later.findIndex((e) =>
+    operation ? e.type === 'exited' && isMember(operation, e.id) : !isHeldUp(state, e),
+  );
   return at < 0 ? undefined : later.splice(at, 1)[0];
 }
 
@@ -55,7 +66,9 @@ function step(t: Turn, event: Event): void {
     case 'started':
       return started(t, event);
     case 'ignored':
-      return ignored(t, event.id);
+      return ignored(t, event);
+    case 'closed':
+      return void t.state.closing.delete(event.id);
     case 'start_failed':
       return startFailed(t, event);
     case 'exited':
@@ -92,7 +105,8 @@ function started(t: Turn, event: Extract<Event, { type: 'started' }>): void {
 }
 
 /** OTP: kept without a process, unless it is temporary or dynamic; nobody is restarted and nothing is counted. */
-function ignored(t: Turn, id: string): void {
+function ignored(t: Turn, { id, closing }: Extract<Event, { type: 'ignored' }>): void {
+  if (closing) t.state.closing.add(id);
   const child = t.state.children.get(id);
   if (!child || child.status !== 'starting') return;
   child.status = 'stopped';
@@ -103,6 +117,7 @@ function ignored(t: Turn, id: string): void {
 
 function startFailed(t: Turn, event: Extract<Event, { type: 'start_failed' }>): void {
   const { id, error } = event;
+  if (event.closing) t.state.closing.add(id);
   const child = t.state.children.get(id);
   if (!child || child.status !== 'starting') return;
   child.status = 'stopped';

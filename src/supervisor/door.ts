@@ -45,6 +45,7 @@ export function createDoor(env: DoorEnv): ContainHooks {
       if (entry) tracer.opened(entry, self);
     },
     late: (self, error) => late(env, self, error),
+    pathOf: (self) => table.entryOf(self)?.path,
   };
 }
 

@@ -1,22 +1,25 @@
 /** Runs what the rules decided, through XState's public API, and feeds back what happened at once. */
 import { createActor, type AnyActorLogic, type AnyActorRef, type EventObject } from 'xstate';
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
-import { contain, reap } from './contain.ts';
+import { contain } from './contain.ts';
 import { decide } from './decide.ts';
 import type { ChildSpec, Shutdown } from './child-spec.ts';
-import { closeLife, closingOf, leaveClosing } from './closing.ts';
+import { closeLife, leaveClosing } from './closing.ts';
+import { statusOf } from './nested.ts';
 import { createScope, type OwnedScope, type Scope } from './scope.ts';
 import {
   childPath,
   DEFAULT_SHUTDOWN_MS,
   enter,
   report,
+  sawEnd,
   supervisors,
   type Live,
+  type Row,
   type Shell,
   type SupervisorEnv,
 } from './shell.ts';
-import type { ChildPolicy, Command, Event, ExitReason } from './state.ts';
+import type { Command, Event, ExitReason, Reply } from './state.ts';
 import type { Entry } from './tree.ts';
 
 /** Runs `decide`, then its commands in order; what a command causes at once (a start) is fed back the same way. */
@@ -33,8 +36,8 @@ export function feed(env: SupervisorEnv, shell: Shell, event: Event): void {
 function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[]): void {
   switch (command.type) {
     case 'start':
-      if (command.clean) shell.facts.delete(command.id);
-      queue.push(startChild(env, shell, command.id, command.incarnation));
+      // First of all: until it is heard, the rules know nothing of what runs.
+      queue.unshift(startChild(env, shell, command));
       return;
     case 'stop':
       return stopChild(env, shell, command.id, queue);
@@ -47,11 +50,7 @@ function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[])
     case 'report':
       return report(env, shell, command.id, command.incarnation, command.body);
     case 'reply':
-      shell.tickets.get(command.ticket)?.(command.reply);
-      shell.tickets.delete(command.ticket);
-      shell.changes.delete(command.ticket);
-      shell.offers.delete(command.ticket);
-      return;
+      return answer(shell, command.ticket, command.reply);
     case 'adopt':
       return adopt(env, shell, command.ticket);
     case 'abort':
@@ -72,54 +71,58 @@ function run(env: SupervisorEnv, shell: Shell, command: Command, queue: Event[])
   }
 }
 
-function startChild(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): Event {
-  const spec = specOf(shell, id);
-  const entry = shell.entries.get(id) ?? enter(env, shell, spec);
+function answer({ requests }: Shell, ticket: number, reply: Reply): void {
+  const at = requests.findIndex((request) => request.ticket === ticket);
+  if (at >= 0) requests.splice(at, 1)[0]!.reply(reply);
+}
+
+function startChild(
+  env: SupervisorEnv,
+  shell: Shell,
+  { id, incarnation, clean }: Extract<Command, { type: 'start' }>,
+): Event {
+  const row = rowOf(env, shell, id);
+  if (clean) row.facts = undefined;
+  const { spec, entry } = row;
   const scope = createScope((error) =>
     report(env, shell, id, incarnation, { type: 'disposer_failed', error: normalizeError(error) }),
   );
-  const handed = shell.facts.has(id);
+  const handed = row.facts !== undefined;
   let ref: AnyActorRef | undefined;
   try {
     ref = createActor(wrapped(env, spec.logic), {
       parent: shell.self,
       id: `${id}#${incarnation}`,
-      input: inputOf(shell, spec, incarnation, scope),
+      input: inputOf(row, incarnation, scope),
     } as never) as AnyActorRef;
     // Entered before it starts: what it starts itself looks it up.
     env.table.began(entry, ref, incarnation, scope);
     ref.start();
     const snapshot = ref.getSnapshot() as StartSnapshot;
     if (snapshot.status === 'active') {
-      shell.live.set(id, {
-        ref,
-        incarnation,
-        scope,
-        ending: undefined,
-        overdue: undefined,
-        closing: undefined,
-      });
+      row.live = { ref, incarnation, scope, ending: undefined, overdue: undefined, closing: undefined };
       // A temporary child never starts again: whatever its start was given is not kept for it, as in OTP.
-      if (spec.restart === 'temporary') shell.specs.set(id, withoutInput(spec));
+      if (spec.restart === 'temporary') row.spec = withoutInput(spec);
       env.table.flush(entry);
       return { type: 'started', id, handed };
     }
-    shell.toldAlready.add(ref.id);
+    sawEnd(shell, ref);
     if (snapshot.status === 'error') throw snapshot.error;
     if ((snapshot.output?.exit ?? 'normal') !== 'normal') throw endedAtStart(snapshot);
-    leaveClosing(shell, id, abandon(env, entry, ref, scope, shutdownOf(shell, id), 'normal'));
-    return { type: 'ignored', id };
+    const closing = abandon(env, shell, entry, id, ref, scope, 'normal');
+    return { type: 'ignored', id, closing };
   } catch (error) {
-    leaveClosing(shell, id, abandon(env, entry, ref, scope, shutdownOf(shell, id), 'error', error));
-    return { type: 'start_failed', id, error: normalizeError(error), handed };
+    const closing = abandon(env, shell, entry, id, ref, scope, 'error', error);
+    return { type: 'start_failed', id, error: normalizeError(error), handed, closing };
   }
 }
 
-/** That of the request which adds it, or the one it has. */
-function specOf({ offers, specs, state }: Shell, id: string): ChildSpec {
-  const offered = offers.get(state.children.get(id)?.ticket ?? 0);
-  if (offered) specs.set(id, offered);
-  return specs.get(id)!;
+/** With the spec of the request which adds it, or the one it has. */
+function rowOf(env: SupervisorEnv, shell: Shell, id: string): Row {
+  const row = shell.rows.get(id);
+  if (row) return row;
+  const ticket = shell.state.children.get(id)?.ticket;
+  return enter(env, shell, shell.requests.find((request) => request.ticket === ticket)!.child!);
 }
 
 function withoutInput({ input: _given, ...spec }: ChildSpec): ChildSpec {
@@ -136,30 +139,32 @@ interface StartSnapshot {
 const endedAtStart = ({ output }: StartSnapshot): unknown =>
   output?.error ?? new Error(`it ended with ${String(output?.exit)} before it ran`);
 
-function inputOf(shell: Shell, spec: ChildSpec, incarnation: number, scope: Scope): unknown {
-  const path = childPath(shell, spec.id);
-  const facts = shell.facts.get(spec.id);
-  shell.facts.delete(spec.id);
+function inputOf(row: Row, incarnation: number, scope: Scope): unknown {
+  const { facts, spec } = row;
+  const { path } = row.entry;
+  row.facts = undefined;
   if (!spec.input) return { path, incarnation };
   const keep = (left: unknown): void => {
-    if (!scope.closed) shell.facts.set(spec.id, left);
+    if (!scope.closed) row.facts = left;
   };
   return spec.input({ path, incarnation, scope, keep, ...(facts === undefined ? {} : { facts }) });
 }
 
+/** True when what it opened takes a while to close. */
 function abandon(
   env: SupervisorEnv,
+  shell: Shell,
   entry: Entry,
+  id: string,
   ref: AnyActorRef | undefined,
   scope: OwnedScope,
-  limit: Shutdown,
   reason: ExitReason,
   error: unknown = reason,
-): Promise<unknown> | undefined {
-  if (ref) reap(ref);
-  const closing = closeLife(env, ref, scope, limit, error);
+): boolean {
+  const closing = closeLife(env, ref, scope, shutdownOf(shell, id), error);
   env.table.ended(entry, reason);
-  return closing;
+  if (closing) leaveClosing(env, shell, id, closing);
+  return closing !== undefined;
 }
 
 /** Workers are contained, so that a throw reaps their children and a kill is a throw. Once per logic, not per start. */
@@ -174,15 +179,16 @@ function wrapped(env: SupervisorEnv, logic: AnyActorLogic): AnyActorLogic {
 }
 
 function stopChild(env: SupervisorEnv, shell: Shell, id: string, queue: Event[]): void {
-  const live = shell.live.get(id);
-  // Its end is already under way: the scope closes, then `exited` is fed.
-  if (!live || live.ending) return;
-  const { shutdown, type } = shell.state.children.get(id)!.policy;
-  if (shutdown === 'brutal' || !answersShutdown(live.ref, type)) {
+  const row = shell.rows.get(id);
+  const live = row?.live;
+  // Its end is already under way: the scope closes, then `exited` is fed; or it ended in this turn, and we hear next.
+  if (!live || live.ending || statusOf(live.ref) !== 'active') return;
+  const { shutdown } = shell.state.children.get(id)!.policy;
+  if (shutdown === 'brutal' || !answersShutdown(env, live.ref)) {
     halt(env, shell, id, live);
     const reason = shutdown === 'brutal' ? 'killed' : 'shutdown';
     if (!close(env, shell, id, live, reason)) return;
-    shell.live.set(id, undefined);
+    row.live = undefined;
     // Joins the queue of the feed that is running, instead of starting a second one.
     queue.push({ type: 'exited', id, incarnation: live.incarnation, reason });
     return;
@@ -208,7 +214,7 @@ export function halt(env: SupervisorEnv, shell: Shell, id: string, live: Live): 
   shell.scope.stopChild(live.ref);
   const { status, error } = live.ref.getSnapshot() as StartSnapshot;
   if (status !== 'error') return;
-  shell.toldAlready.add(live.ref.id);
+  sawEnd(shell, live.ref);
   report(env, shell, id, live.incarnation, { type: 'disposer_failed', error: normalizeError(error) });
 }
 
@@ -227,14 +233,13 @@ export function close(
   live.ending = { reason, error };
   env.clock.clearTimeout(live.overdue);
   live.overdue = undefined;
-  reap(live.ref);
-  const entry = shell.entries.get(id);
-  if (entry) env.table.ended(entry, reason);
+  const row = shell.rows.get(id);
+  if (row) env.table.ended(row.entry, reason);
   live.closing = closeLife(env, live.ref, live.scope, shutdownOf(shell, id), reason);
   if (!live.closing) return true;
   const tellClosed = (): void => {
     // Late, of a life that was not waited for: another may have its id and its number.
-    if (shell.live.get(id) !== live) return;
+    if (shell.rows.get(id)?.live !== live) return;
     shell.self.send({ type: 'supervisor.closed', id, incarnation: live.incarnation });
   };
   void live.closing.then(tellClosed);
@@ -244,14 +249,15 @@ export function close(
 const shutdownOf = ({ state }: Shell, id: string): Shutdown =>
   state.children.get(id)?.policy.shutdown ?? DEFAULT_SHUTDOWN_MS;
 
-function answersShutdown(ref: AnyActorRef, type: ChildPolicy['type']): boolean {
-  if (type === 'supervisor') return true;
+function answersShutdown({ shells }: SupervisorEnv, ref: AnyActorRef): boolean {
+  // Not `type`: that is what its spec calls it.
+  if (shells.has(ref)) return true;
   const snapshot = ref.getSnapshot() as { can?: (event: EventObject) => boolean };
   return snapshot.can?.({ type: 'supervisor.shutdown', reason: '', deadlineMs: 0 } as EventObject) ?? false;
 }
 
 function killChild(env: SupervisorEnv, shell: Shell, id: string, by: string): void {
-  const live = shell.live.get(id);
+  const live = shell.rows.get(id)?.live;
   if (!live || live.ending) return;
   try {
     live.ref.send({ type: 'supervisor.kill', by, path: childPath(shell, id) });
@@ -266,57 +272,53 @@ function arm(
   shell: Shell,
   { id, token, delayMs }: Extract<Command, { type: 'arm' }>,
 ): void {
-  env.clock.clearTimeout(shell.timers.get(id));
-  shell.timers.delete(id);
+  const row = shell.rows.get(id);
+  if (!row) return;
+  env.clock.clearTimeout(row.timer);
+  row.timer = undefined;
   const child = shell.state.children.get(id);
   const fire = (): void => {
     // Deleted, and added again in this turn: tokens begin anew.
     if (shell.state.children.get(id) !== child || shell.state.phase === 'ended') return;
-    const closing = closingOf(shell, id);
-    if (closing) void closing.then(fire);
-    else shell.self.send({ type: 'supervisor.timer', id, token });
+    shell.self.send({ type: 'supervisor.timer', id, token });
   };
   if (delayMs <= 0) env.clock.defer(fire);
-  else shell.timers.set(id, env.clock.setTimeout(fire, delayMs));
+  else row.timer = env.clock.setTimeout(fire, delayMs);
 }
 
 function adopt(env: SupervisorEnv, shell: Shell, ticket: number): void {
-  shell.spec = shell.changes.get(ticket)!;
+  shell.spec = shell.requests.find((request) => request.ticket === ticket)!.change!;
   for (const child of shell.spec.children ?? []) {
-    shell.specs.set(child.id, child);
-    if (!shell.entries.has(child.id)) enter(env, shell, child);
+    const row = shell.rows.get(child.id);
+    if (row) row.spec = child;
+    else enter(env, shell, child);
   }
 }
 
 function forget(env: SupervisorEnv, shell: Shell, id: string): void {
-  const entry = shell.entries.get(id);
-  if (entry) env.table.remove(entry);
-  shell.entries.delete(id);
-  shell.specs.delete(id);
-  shell.facts.delete(id);
-  shell.live.delete(id);
-  env.clock.clearTimeout(shell.timers.get(id));
-  shell.timers.delete(id);
+  const row = shell.rows.get(id);
+  if (!row) return;
+  shell.rows.delete(id);
+  env.clock.clearTimeout(row.timer);
+  env.table.remove(row.entry);
 }
 
 /** Brutal and in this turn, for a supervisor that itself is stopped or killed: children in reverse, scopes closed. */
 export function stopEverything(env: SupervisorEnv, shell: Shell): void {
   cancelTimers(env, shell);
   for (const id of [...shell.state.children.keys()].reverse()) {
-    const live = shell.live.get(id);
+    const row = shell.rows.get(id);
+    const live = row?.live;
     if (!live) continue;
     env.clock.clearTimeout(live.overdue);
     if (!live.ending) halt(env, shell, id, live);
-    reap(live.ref);
     const closing = live.closing ?? closeLife(env, live.ref, live.scope, shutdownOf(shell, id), 'killed');
-    leaveClosing(shell, id, closing);
-    const entry = shell.entries.get(id);
-    if (entry) env.table.ended(entry, 'killed');
+    if (closing) leaveClosing(env, shell, id, closing);
+    env.table.ended(row.entry, 'killed');
+    row.live = undefined;
   }
-  shell.live.clear();
   for (const child of shell.state.children.values()) child.status = 'stopped';
-  for (const reply of shell.tickets.values()) reply({ ok: false, reason: 'stopping' });
-  shell.tickets.clear();
+  for (const { reply } of shell.requests.splice(0)) reply({ ok: false, reason: 'stopping' });
   shell.state.phase = 'ended';
   rootEnded(env, shell, 'killed');
   env.table.sweep();
@@ -329,6 +331,5 @@ function rootEnded({ table }: SupervisorEnv, { self }: Shell, reason: ExitReason
 }
 
 function cancelTimers(env: SupervisorEnv, shell: Shell): void {
-  for (const timer of shell.timers.values()) env.clock.clearTimeout(timer);
-  shell.timers.clear();
+  for (const row of shell.rows.values()) env.clock.clearTimeout(row.timer);
 }

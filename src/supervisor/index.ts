@@ -47,6 +47,7 @@ export type {
   Watcher,
 } from './registry.ts';
 export type { Report } from './report.ts';
+export type { Owner, Within } from './surround.ts';
 export { HELD_LIMIT } from './hold.ts';
 export type { ActorState, ActorStatistics, Sys } from './sys.ts';
 export type { TraceRecord, TraceSink } from './trace.ts';

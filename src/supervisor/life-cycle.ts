@@ -261,7 +261,7 @@ export const lifeCycleMachine = life.createMachine({
             'deadline.passed': shutDown,
             'child.start': refused('stopping'),
             'child.unpark': refused('stopping'),
-            'child.kill': refused('stopping'),
+            'child.kill': { ...shutDown, actions: answer('ok') },
             'supervisor.shutdown': {},
           },
         },

@@ -23,7 +23,9 @@ const NONE: Children = {};
 export const childrenOf = (snapshot: unknown): Children =>
   (snapshot as { children?: Children } | undefined)?.children ?? NONE;
 
-export const statusOf = (ref: AnyActorRef): string => (ref.getSnapshot() as { status: string }).status;
+/** `unknown` where a logic has no snapshot that XState would understand. */
+export const statusOf = (ref: AnyActorRef): string =>
+  (ref.getSnapshot() as { status?: string } | undefined)?.status ?? 'unknown';
 
 /** Only its own parent may stop an actor with `stopChild`; the event that this leads to may come from anybody. */
 const stopAnyway = (ref: AnyActorRef): void => ref.send({ type: 'xstate.stop' });

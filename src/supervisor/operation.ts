@@ -1,6 +1,16 @@
 /** Sets of children on their way down and up again, and the few steps every rule is made of. */
 import type { NormalError } from '../errors.ts';
-import type { Child, ExitReason, Operation, Refusal, Reply, ReportBody, Turn } from './state.ts';
+import type {
+  Child,
+  Event,
+  ExitReason,
+  Operation,
+  Refusal,
+  Reply,
+  ReportBody,
+  State,
+  Turn,
+} from './state.ts';
 
 export function begin(t: Turn, plan: Omit<Operation, 'due' | 'early'>): void {
   t.state.operation = { ...plan, due: new Set(plan.stop.flat()), early: new Map() };
@@ -101,6 +111,17 @@ export function start(t: Turn, child: Child): void {
   });
   child.handed = false;
   child.clean = false;
+}
+
+/**
+ * Nobody starts while a start of it that failed still holds something; where children depend on each other, not while
+ * any such start does.
+ */
+export function isHeldUp({ closing, policy }: State, event: Event): boolean {
+  if (closing.size === 0 || event.type === 'change') return false;
+  if (event.type === 'timer' || event.type === 'park')
+    return policy.strategy !== 'one_for_one' || closing.has(event.id);
+  return 'ticket' in event && closing.has(event.id);
 }
 
 export const isActive = (child: Child): boolean =>

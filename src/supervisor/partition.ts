@@ -3,11 +3,11 @@
  * the others: after Elixir's PartitionSupervisor. Each partition is a supervisor of its own, with its own restart log,
  * under one that restarts partitions; only their names are missing from the paths of the children.
  */
-import { CoppiceError } from '../errors.ts';
 import { checkSiblings, checkSpec, type ChildSpec, type SupervisorSpec } from './child-spec.ts';
 import { partitionId, partitionOf } from './partition-key.ts';
 import type { SupervisorEnv, SupervisorLogic } from './shell.ts';
-import { showValue, supervisorLogic } from './supervisor.ts';
+import { specInvalid, type SpecFault } from './spec-fault.ts';
+import { supervisorLogic } from './supervisor.ts';
 
 /** What one partition is: a `one_for_one` supervisor with a count of its own. `maxChildren` bounds its share alone. */
 export type PartitionSpec = Pick<
@@ -82,11 +82,11 @@ function sharesOf(spec: PartitionedSpec): (readonly ChildSpec[])[] {
   return shares;
 }
 
-type Fault = ReturnType<typeof checkSpec>;
+type Fault = SpecFault | undefined;
 const MOST = 65_536;
 
 function refuse(fault: Fault): void {
-  if (fault) throw new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
+  if (fault) throw specInvalid(fault);
 }
 
 function limitsFault(spec: PartitionedSpec): Fault {

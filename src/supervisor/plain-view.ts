@@ -42,13 +42,14 @@ function show(value: unknown, limits: ViewLimits, budget: { left: number }, dept
 
 function showObject(value: object, limits: ViewLimits, budget: { left: number }, depth: number): unknown {
   const inner = (entry: unknown): unknown => show(entry, limits, budget, depth + 1);
-  if (value instanceof Error) return `${value.name}: ${cut(value.message, limits.chars)}`;
+  if (value instanceof Error) return cut(`${value.name}: ${value.message}`, limits.chars);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? '[no date]' : value.toISOString();
   if (value instanceof Map) return `[map of ${value.size}]`;
   if (value instanceof Set) return `[set of ${value.size}]`;
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   // An actor shows its whole system; its name is enough.
-  if ('getSnapshot' in value && 'send' in value) return `[actor ${String((value as { id?: unknown }).id)}]`;
+  if ('getSnapshot' in value && 'send' in value)
+    return cut(`[actor ${String((value as { id?: unknown }).id)}]`, limits.chars);
   if (Array.isArray(value)) return showList(value, limits, budget, inner);
   return showFields(value as Record<string, unknown>, limits, budget, inner);
 }

@@ -58,7 +58,7 @@ export const sumOf = (a: ChildCount, b: ChildCount): ChildCount => ({
 
 export function fullSpec(shell: Shell, id: string): FullChildSpec | undefined {
   const child = shell.state.children.get(id);
-  const spec = shell.specs.get(id);
+  const spec = shell.rows.get(id)?.spec;
   if (!child || !spec) return undefined;
   const { restart, shutdown, type, significant, quarantine = false } = child.policy;
   return { ...spec, restart, shutdown, type, significant, quarantine };
@@ -69,6 +69,8 @@ export function checkChildSpecs(
   specs: readonly ChildSpec[],
   autoShutdown: SupervisorSpec['autoShutdown'] = 'any_significant',
 ): SpecCheck {
+  if (!Array.isArray(specs))
+    return { ok: false, field: 'children', value: specs, expected: 'a list of child specs' };
   const fault =
     specs.map((spec) => checkChildSpec(spec, autoShutdown)).find((f) => f) ?? checkSiblings(specs);
   return fault ? { ok: false, ...fault } : { ok: true };

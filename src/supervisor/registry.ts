@@ -50,7 +50,10 @@ export interface Watcher {
  * The public face; supervisors hold the writing one.
  */
 export interface Registry {
-  /** Sends to the live incarnation. `noproc`: nobody is there; counted as a dead letter. */
+  /**
+   * Sends to the live incarnation. `noproc`: nobody is there; counted as a dead letter. Throws EVENT_INVALID for what
+   * is no event: that is the sender's mistake, and not the receiver's end.
+   */
   tell<E extends EventObject>(path: string, event: E): 'sent' | 'noproc';
   tell<E extends EventObject>(path: string, event: E, options?: TellOptions): TellResult;
   /** The scope of the live incarnation at `path`. */

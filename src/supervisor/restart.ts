@@ -1,5 +1,5 @@
 /** When a child comes back, with whom, after how long, and when its supervisor gives up. */
-import { arm, begin, end, oneByOne, report } from './operation.ts';
+import { arm, begin, end, isHeldUp, oneByOne, report } from './operation.ts';
 import type { Child, Event, Turn } from './state.ts';
 
 /**
@@ -27,7 +27,7 @@ export function restart(t: Turn, child: Child, counted: boolean, set: string[]):
 export function timer(t: Turn, event: Extract<Event, { type: 'timer' }>): void {
   const child = t.state.children.get(event.id);
   if (!child || child.token !== event.token) return;
-  if (t.state.operation) {
+  if (t.state.operation || isHeldUp(t.state, event)) {
     t.state.later.push(event);
     return;
   }
@@ -107,7 +107,9 @@ function backoffMs(child: Child, now: number, random: number): number {
     child.streak = 0;
     child.probes = 0;
   }
-  const base = Math.min(backoff.minMs * backoff.factor ** child.streak, backoff.maxMs);
+  // Beyond all numbers after a thousand failures in a row; and nothing times that is no number.
+  const growth = Math.min(backoff.factor ** child.streak, Number.MAX_VALUE);
+  const base = Math.min(backoff.minMs * growth, backoff.maxMs);
   return base * (1 + random * backoff.jitter);
 }
 
@@ -122,7 +124,7 @@ export function bystanders(t: Turn, child: Child): string[] {
 }
 
 /** Who comes up with `child`, in start order: OTP starts the whole set, also what had ended normally. */
-function restartSet(t: Turn, child: Child): string[] {
+export function restartSet(t: Turn, child: Child): string[] {
   if (t.state.policy.strategy === 'one_for_one') return [child.id];
   const affected = new Set([child.id, ...bystanders(t, child)]);
   return [...t.state.children.keys()].filter((id) => affected.has(id));

@@ -3,6 +3,7 @@ import { CoppiceError, normalizeError } from '../errors.ts';
 import { partitionId, partitionOf } from './partition-key.ts';
 import { whichChildren, type ChildRow } from './query.ts';
 import { childPath, type AdminCommand, type Shell, type SupervisorEnv } from './shell.ts';
+import { specInvalid, type SpecFault } from './spec-fault.ts';
 import type { Reply } from './state.ts';
 import { encodeSegment, type Entry } from './tree.ts';
 
@@ -21,10 +22,11 @@ export function destination(
   supervisorPath: string,
   command: AdminCommand,
 ): Entry | Reply {
+  if (!ORDERS.has((command as AdminCommand | undefined)?.type)) return notAnOrder(command);
   const entry = env.table.entry(supervisorPath);
-  if (entry?.kind !== 'supervisor' || !entry.ref) return refusal('not_found');
-  const partitions = env.shells.get(entry.ref)?.partitions ?? 0;
-  return partitions === 0 ? entry : partitionFor(env, supervisorPath, partitions, command);
+  const shell = entry?.ref && env.shells.get(entry.ref);
+  if (!shell) return refusal('not_found');
+  return shell.partitions === 0 ? entry : partitionFor(env, supervisorPath, shell.partitions, command);
 }
 
 function partitionFor(
@@ -50,19 +52,46 @@ function addressee(command: Exclude<AdminCommand, { type: 'change' }>): { id: st
   return { id: String(id), key: String(partitionKey ?? id) };
 }
 
+const invalid = (fault: SpecFault): Reply => ({
+  ok: false,
+  reason: 'spec_invalid',
+  error: normalizeError(specInvalid(fault)),
+});
+
 function unchangeable(): Reply {
   const expected = 'what they were: change one partition by its own path, or start another supervisor';
-  const error = new CoppiceError('SPEC_INVALID', { field: 'partitions', value: 'a change', expected });
-  return { ok: false, reason: 'spec_invalid', error: normalizeError(error) };
+  return invalid({ field: 'partitions', value: 'a change', expected });
+}
+
+const ORDERS: ReadonlySet<unknown> = new Set<AdminCommand['type']>([
+  'start_child',
+  'terminate_child',
+  'restart_child',
+  'delete_child',
+  'change',
+  'kill',
+  'park',
+  'unpark',
+]);
+
+function notAnOrder(command: AdminCommand | undefined): Reply {
+  return invalid({ field: 'type', value: command?.type, expected: [...ORDERS].join(', ') });
 }
 
 /** An id that lives in another partition of the same supervisor is taken, whatever its key. */
 export function takenElsewhere(env: SupervisorEnv, shell: Shell, command: AdminCommand): Reply | undefined {
-  if (command.type !== 'start_child') return undefined;
-  const row = env.table.entry(childPath(shell, command.spec.id));
+  if (command.type !== 'start_child' || !isPartition(shell)) return undefined;
+  const { id } = command.spec;
+  const path = childPath(shell, id);
+  // What its start there has opened in vain is not closed yet.
+  if (env.closing.has(path) && !shell.closing.has(id)) return refusal('restarting');
+  const row = env.table.entry(path);
   if (!row?.parent?.ref || row.parent.path === shell.input.path) return undefined;
   return { ok: false, reason: row.ref ? 'already_started' : 'already_present' };
 }
+
+/** Or the one over them. */
+const isPartition = ({ home, input, partitions }: Shell): boolean => partitions > 0 || home !== input.path;
 
 /** The supervisors that hold the children of `path`: its living partitions, or itself. Throws ACTOR_NOT_FOUND. */
 export function holders(env: SupervisorEnv, path: string): Shell[] {

@@ -23,53 +23,91 @@ export interface OwnedScope extends Scope {
 }
 
 /** An open scope. `onError` gets what its disposers throw. */
-export function createScope(onError: (error: unknown) => void): OwnedScope {
-  // Made when somebody asks: an abort costs a tenth of a whole start and stop, and most children never listen.
-  let controller: AbortController | undefined;
-  let why: unknown;
-  const disposers = new Set<Disposer>();
-  let closed = false;
-  const run = (dispose: Disposer): Promise<void> | undefined => {
-    try {
-      const result = dispose();
-      return result instanceof Promise ? result.catch(onError) : undefined;
-    } catch (error) {
-      onError(error);
-      return undefined;
+export const createScope = (onError: (error: unknown) => void): OwnedScope => new LifeScope(onError);
+
+/** A class: an object literal with getters takes V8 over a µs to make, a sixth of a start of the lightest child. */
+class LifeScope implements OwnedScope {
+  readonly #onError: (error: unknown) => void;
+  /** Made when somebody asks: an abort costs a tenth of a whole start and stop, and most children never listen. */
+  #controller: AbortController | undefined;
+  #why: unknown;
+  #disposers: Set<Disposer> | undefined;
+  /** Until nobody waits for it any more. */
+  #pending: Promise<void>[] | undefined = [];
+  #closed = false;
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#closed) this.#controller.abort(this.#why);
     }
+    return this.#controller.signal;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Bound: a start may take it out of what it is given. */
+  readonly add = (dispose: Disposer): (() => void) => {
+    if (this.#closed) {
+      this.#run(dispose);
+      return () => {};
+    }
+    // A fresh wrapper, so that the same function added twice is disposed twice.
+    const entry: Disposer = () => dispose();
+    const disposers = (this.#disposers ??= new Set());
+    disposers.add(entry);
+    return () => disposers.delete(entry);
   };
-  return {
-    get signal() {
-      if (!controller) {
-        controller = new AbortController();
-        if (closed) controller.abort(why);
-      }
-      return controller.signal;
-    },
-    get closed() {
-      return closed;
-    },
-    add(dispose) {
-      if (closed) {
-        void run(dispose);
-        return () => {};
-      }
-      // A fresh wrapper, so that the same function added twice is disposed twice.
-      const entry: Disposer = () => dispose();
-      disposers.add(entry);
-      return () => disposers.delete(entry);
-    },
-    close(reason) {
-      if (closed) return undefined;
-      closed = true;
-      why = reason;
-      controller?.abort(reason);
-      const pending = [...disposers]
-        .reverse()
-        .map(run)
-        .filter((p) => p !== undefined);
-      disposers.clear();
-      return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined);
-    },
-  };
+
+  close(reason?: unknown): Promise<void> | undefined {
+    if (this.#closed) return undefined;
+    this.#closed = true;
+    this.#why = reason;
+    this.#controller?.abort(reason);
+    this.#dispose();
+    if (this.#pending && this.#pending.length > 0) return this.#drained(this.#pending);
+    this.#pending = undefined;
+    return undefined;
+  }
+
+  #dispose(): void {
+    if (!this.#disposers) return;
+    const all = [...this.#disposers].reverse();
+    this.#disposers.clear();
+    for (const dispose of all) this.#run(dispose);
+  }
+
+  #run(dispose: Disposer): void {
+    try {
+      const result: unknown = dispose();
+      if (!isThenable(result)) return;
+      const settled = this.#settle(result);
+      this.#pending?.push(settled);
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  async #settle(result: PromiseLike<unknown>): Promise<void> {
+    try {
+      await result;
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  async #drained(all: readonly Promise<void>[]): Promise<void> {
+    // One after the other, and those that disposers have added meanwhile.
+    for (const settled of all) await settled;
+    this.#pending = undefined;
+  }
 }
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';

@@ -1,4 +1,4 @@
-/** What a running supervisor holds beside its rules: live children, timers, open requests. */
+/** What a running supervisor holds beside its rules: a row for each child, and open requests. */
 import type { ActorLogic, AnyActorLogic, AnyActorRef, AnyActorScope, Snapshot } from 'xstate';
 import type { NormalError } from '../errors.ts';
 import type { ChildSpec, Shutdown, SupervisorSpec } from './child-spec.ts';
@@ -24,6 +24,8 @@ export interface SupervisorEnv {
   readonly table: Table;
   /** The running supervisors of this tree, for whoever looks. */
   readonly shells: WeakMap<AnyActorRef, Shell>;
+  /** What closes without anybody's waiting for it, by the path of the child: partitions share paths. */
+  readonly closing: Map<string, Promise<unknown>>;
   /** Where the events of every actor of the tree pass. */
   readonly hooks: ContainHooks;
   report(report: Report): void;
@@ -45,6 +47,7 @@ export type SupervisorEvent =
   | KillEvent
   /** Ours, to ourselves. */
   | { readonly type: 'supervisor.timer'; readonly id: string; readonly token: number }
+  | { readonly type: 'supervisor.unlocked'; readonly id: string }
   | {
       readonly type: 'supervisor.overdue' | 'supervisor.closed';
       readonly id: string;
@@ -78,6 +81,25 @@ export interface Live {
   closing: Promise<unknown> | undefined;
 }
 
+/** What is kept of one child until it is forgotten: one table for all of it, since each more costs a start and a stop. */
+export interface Row {
+  spec: ChildSpec;
+  readonly entry: Entry;
+  live: Live | undefined;
+  timer: TimerHandle;
+  /** What its last life left for the next. */
+  facts: unknown;
+}
+
+/** What was asked and is not answered yet. */
+export interface Request {
+  readonly ticket: number;
+  reply(reply: Reply): void;
+  /** What it is about: the child to start, or the supervisor's new spec. */
+  readonly child?: ChildSpec;
+  readonly change?: SupervisorSpec;
+}
+
 export interface Shell {
   readonly self: AnyActorRef;
   readonly scope: AnyActorScope;
@@ -87,26 +109,17 @@ export interface Shell {
   /** What the paths of its children begin with. */
   readonly home: string;
   spec: SupervisorSpec;
-  /** Changes that wait for an operation to finish, by ticket. */
-  readonly changes: Map<number, SupervisorSpec>;
-  /** What is to be started, the same. */
-  readonly offers: Map<number, ChildSpec>;
   readonly state: State;
-  readonly specs: Map<string, ChildSpec>;
-  /**
-   * Emptied, not deleted, between two lives: what is deleted and set again for ever lengthens the chain of its bucket
-   * until V8 rehashes the map, which beside 10,000 siblings takes thousands of restarts.
-   */
-  readonly live: Map<string, Live | undefined>;
-  readonly entries: Map<string, Entry>;
-  readonly timers: Map<string, TimerHandle>;
-  /** What lives left for their successors. */
-  readonly facts: Map<string, unknown>;
+  readonly rows: Map<string, Row>;
   /** Scopes that close slowly and were not waited for: the next start of that child, and whoever restarts us, does. */
   readonly closing: Map<string, Promise<unknown>>;
-  /** Actor ids whose end was seen as it happened (at their start, or while being stopped); XState still tells of it. */
-  readonly toldAlready: Set<string>;
-  readonly tickets: Map<number, (reply: Reply) => void>;
+  /** Actor ids whose ends were seen as they happened (at the start, or while being stopped), and how many of each. */
+  readonly seen: Map<string, number>;
+  /**
+   * By ticket, rising. Not a map: one that is emptied all the time is rehashed all the time, and V8 chains the old
+   * tables, so that all they held outlives the young collections.
+   */
+  readonly requests: Request[];
   nextTicket: number;
   stopReason: string;
   snapshot: SupervisorSnapshot | undefined;
@@ -134,20 +147,14 @@ export function openShell(
     partitions,
     home: homeOf(input.path),
     spec,
-    changes: new Map(),
-    offers: new Map(),
     state: createState(
       policyOf(spec),
       children.map((c) => ({ id: c.id, policy: childPolicy(c) })),
     ),
-    specs: new Map(children.map((c) => [c.id, c])),
-    live: new Map(),
-    entries: new Map(),
-    timers: new Map(),
-    facts: new Map(),
+    rows: new Map(),
     closing: new Map(),
-    toldAlready: new Set(),
-    tickets: new Map(),
+    seen: new Map(),
+    requests: [],
     nextTicket: 1,
     stopReason: 'shutdown',
     snapshot: undefined,
@@ -160,23 +167,39 @@ export function openShell(
 /** What an earlier incarnation was given at run time is gone with it; the rest is listed in start order again. */
 function enterAll(env: SupervisorEnv, shell: Shell, children: readonly ChildSpec[]): void {
   const left = new Map(env.table.entry(shell.input.path)?.children);
-  for (const row of left.values()) if (!row.rules || !shell.specs.has(row.rules.key)) env.table.remove(row);
+  const ids = new Set(children.map((child) => child.id));
+  for (const entry of left.values()) if (!entry.rules || !ids.has(entry.rules.key)) env.table.remove(entry);
   for (const child of children) {
-    const entry = enter(env, shell, child);
+    const { entry } = enter(env, shell, child);
     if (!left.has(entry.id)) continue;
     entry.parent?.children.delete(entry.id);
     entry.parent?.children.set(entry.id, entry);
   }
 }
 
+/** XState tells of an end that was seen as it happened, later: to be dropped then. */
+export function sawEnd({ seen }: Shell, { id }: AnyActorRef): void {
+  seen.set(id, (seen.get(id) ?? 0) + 1);
+}
+
+/** Once for each. Two lives may have one id, if the first was a start that failed. */
+export function wasSeen({ seen }: Shell, actorId: string): boolean {
+  const times = seen.get(actorId);
+  if (times === undefined) return false;
+  if (times > 1) seen.set(actorId, times - 1);
+  else seen.delete(actorId);
+  return true;
+}
+
 export const childPath = ({ home, partitions }: Shell, id: string): string =>
   `${home}/${partitions > 0 ? id : encodeSegment(id)}`;
 
-export function enter(env: SupervisorEnv, shell: Shell, spec: ChildSpec): Entry {
+export function enter(env: SupervisorEnv, shell: Shell, spec: ChildSpec): Row {
   const entry = env.table.enter(childPath(shell, spec.id), kindOf(spec), shell.input.path);
   entry.rules = { children: shell.state.children, key: spec.id };
-  shell.entries.set(spec.id, entry);
-  return entry;
+  const row: Row = { spec, entry, live: undefined, timer: undefined, facts: undefined };
+  shell.rows.set(spec.id, row);
+  return row;
 }
 
 export function report(
@@ -190,7 +213,7 @@ export function report(
   env.report({
     path,
     incarnation,
-    childPath: id === '' ? path : (shell.entries.get(id)?.path ?? childPath(shell, id)),
+    childPath: id === '' ? path : (shell.rows.get(id)?.entry.path ?? childPath(shell, id)),
     childIncarnation,
     body,
   });

@@ -1,4 +1,5 @@
 import { normalizeError, type NormalError } from '../errors.ts';
+import type { Within } from './surround.ts';
 
 /** What went wrong in the functions that a tree tells its news to. */
 export interface SinkFaults {
@@ -8,9 +9,10 @@ export interface SinkFaults {
 
 /**
  * The functions that a tree tells its news to run in the middle of its steps: one that throws would take the
- * supervisor with it, or, as an inspector, leave an actor's mailbox wedged for ever. So they throw here.
+ * supervisor with it, or, as an inspector, leave an actor's mailbox wedged for ever. So they throw here. What they
+ * start is not the work of whoever the news came from.
  */
-export function createSinks(): {
+export function createSinks(within: Within = (_owner, run) => run()): {
   guard<A extends unknown[]>(sink: string, call: ((...args: A) => void) | undefined): (...args: A) => void;
   faults(): SinkFaults;
 } {
@@ -21,7 +23,7 @@ export function createSinks(): {
       (sink, call) =>
       (...args) => {
         try {
-          call?.(...args);
+          if (call) within(undefined, () => call(...args));
         } catch (error) {
           count += 1;
           last = { sink, error: normalizeError(error) };

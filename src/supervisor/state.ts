@@ -90,7 +90,9 @@ export interface State {
   readonly children: Map<string, Child>;
   log: number[];
   operation: Operation | undefined;
-  /** What arrived during an operation and is not part of it. Bounded by the shell. */
+  /** Whose start failed or was ignored, and has not let go of all that it opened. */
+  readonly closing: Set<string>;
+  /** What arrived during an operation and is not part of it, or waits for one of `closing`. Bounded by the shell. */
   later: Event[];
 }
 
@@ -98,14 +100,17 @@ export interface State {
 export type Event =
   | { readonly type: 'boot' }
   | { readonly type: 'started'; readonly id: string; readonly handed?: boolean }
-  /** Its start ended at once and normally, before it ran: OTP's `ignore`. */
-  | { readonly type: 'ignored'; readonly id: string }
+  /** Its start ended at once and normally, before it ran: OTP's `ignore`. `closing`: until `closed`, as below. */
+  | { readonly type: 'ignored'; readonly id: string; readonly closing?: boolean }
   | {
       readonly type: 'start_failed';
       readonly id: string;
       readonly error: NormalError;
       readonly handed?: boolean;
+      readonly closing?: boolean;
     }
+  /** What its starts opened in vain is closed. */
+  | { readonly type: 'closed'; readonly id: string }
   | {
       readonly type: 'exited';
       readonly id: string;
@@ -214,6 +219,7 @@ export function createState(policy: Policy, children: readonly { id: string; pol
     children: new Map(children.map((c) => [c.id, newChild(c.id, c.policy)])),
     log: [],
     operation: undefined,
+    closing: new Set(),
     later: [],
   };
 }
@@ -231,6 +237,7 @@ export const cloneState = (state: State): State => ({
     early: new Map(state.operation.early),
     start: [...state.operation.start],
   },
+  closing: new Set(state.closing),
   later: [...state.later],
 });
 

@@ -3,7 +3,7 @@ import type { Actor, AnyActorLogic, AnyActorRef, EventObject, InspectionEvent } 
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
 import type { ChildSpec, SupervisorSpec } from './child-spec.ts';
 import type { Clock } from './clock.ts';
-import { contain } from './contain.ts';
+import { contain, type ContainHooks } from './contain.ts';
 import { createDoor } from './door.ts';
 import { partitionedLogic, type PartitionedSpec } from './partition.ts';
 import type { Reply } from './state.ts';
@@ -17,6 +17,7 @@ import { createSinks, type SinkFaults } from './sinks.ts';
 import { supervisorLogic } from './supervisor.ts';
 import { createSys, type Sys } from './sys.ts';
 import { createTracer } from './trace.ts';
+import type { Within } from './surround.ts';
 import { createTurnBudget } from './turn-budget.ts';
 import { createTable, type Entry } from './tree.ts';
 
@@ -34,6 +35,12 @@ export interface SupervisionEnv {
    * Default: no limit. `TURN_BUDGET` is our recommendation.
    */
   readonly turnBudget?: number;
+  /**
+   * Around everything that each actor does, so that its host can tell later whose work went astray: an action that is
+   * `async`, a timer or listener of a callback. `runOwned` of `coppice/host` together with its process trap makes it
+   * the failure of that actor. Default: nobody is told.
+   */
+  readonly within?: Within;
 }
 
 /** One tree: its table of paths, its supervisors, and what an operator may do to it. Several may live in one process. */
@@ -41,7 +48,7 @@ export interface Supervision {
   readonly registry: Registry;
   /** Suspends, resumes, traces and shows one actor while it runs. */
   readonly sys: Sys;
-  /** Throws of `report`, `deadLetter`, `watcherFailed` and inspectors; they reach nobody else and change nothing. */
+  /** Throws of `report`, `deadLetter`, `watcherFailed`, `ended` and inspectors; they reach nobody else and change nothing. */
   sinkFaults(): SinkFaults;
   /** Actor logic of a supervisor; throws SPEC_INVALID naming the field. */
   supervisor(spec: SupervisorSpec): SupervisorLogic;
@@ -105,8 +112,8 @@ export interface RootWatch {
 }
 
 export function createSupervision(init: SupervisionEnv): Supervision {
-  const { clock, turnBudget } = init;
-  const sinks = createSinks();
+  const { clock, turnBudget, within } = init;
+  const sinks = createSinks(within);
   const report = sinks.guard('report', (news: Report) => init.report(news));
   const deadLetter = sinks.guard('deadLetter', init.deadLetter);
   const watcherFailed = sinks.guard('watcherFailed', init.watcherFailed);
@@ -116,7 +123,7 @@ export function createSupervision(init: SupervisionEnv): Supervision {
     registry: table,
     failed: (path, error) => watcherFailed(path, normalizeError(error)),
   });
-  const hooks = createDoor({
+  const door = createDoor({
     table,
     tracer,
     deadLetter,
@@ -124,24 +131,31 @@ export function createSupervision(init: SupervisionEnv): Supervision {
     now: () => clock.now(),
     spend: turnBudget === undefined ? undefined : createTurnBudget(clock, turnBudget),
   });
+  const hooks: ContainHooks = { ...door, within };
   const env: SupervisorEnv = {
     clock: init.clock,
     random: init.random,
     table,
     shells: new WeakMap(),
+    closing: new Map(),
     hooks,
     report,
   };
 
   const deliver = (to: Entry, command: AdminCommand, reply: (reply: Reply) => void): void => {
     const { ref, life } = to;
-    if (to.kind !== 'supervisor' || !ref || !life) return reply({ ok: false, reason: 'not_found' });
-    const asked = (life.asked ??= new Set());
+    if (!life || !ref || !env.shells.has(ref)) return reply({ ok: false, reason: 'not_found' });
+    let open = true;
     const once = (answer: Reply): void => {
-      if (asked.delete(once)) reply(answer);
+      if (!open) return;
+      open = false;
+      life.asked?.delete(once);
+      reply(answer);
     };
-    asked.add(once);
     ref.send({ type: 'supervisor.admin', command, reply: once });
+    if (!open) return;
+    if (to.life === life) (life.asked ??= new Set()).add(once);
+    else once({ ok: false, reason: 'stopping' });
   };
 
   const send = (supervisorPath: string, command: AdminCommand, reply: (reply: Reply) => void): void => {
@@ -183,14 +197,15 @@ export function createSupervision(init: SupervisionEnv): Supervision {
     sinkFaults: sinks.faults,
     supervisor: (spec) => supervisorLogic(env, spec),
     partitioned: (spec) => partitionedLogic(env, spec),
-    start(path, spec, { inspect, ended = () => {} } = {}) {
+    start(path, spec, { inspect, ended } = {}) {
+      const over = sinks.guard('ended', ended);
       const options = { clock: init.clock, input: { path, incarnation: 1 } };
       const top = createActor(
         supervisorLogic(env, spec),
         inspect ? { ...options, inspect: sinks.guard('inspect', inspect) } : options,
       );
       enterRoot(top, path);
-      top.subscribe({ complete: () => ended(top.getSnapshot().output?.error), error: ended });
+      top.subscribe({ complete: () => over(top.getSnapshot().output?.error), error: over });
       return top.start();
     },
     nested: (logic, where) =>

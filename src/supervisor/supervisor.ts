@@ -6,34 +6,44 @@
 import type { EventObject } from 'xstate';
 import { CoppiceError, normalizeError, type NormalError } from '../errors.ts';
 import { checkChildSpec, checkSpec, type SupervisorSpec } from './child-spec.ts';
+import { reasonOf } from './contain.ts';
 import { close, feed, halt, stopEverything } from './execute.ts';
+import { statusOf } from './nested.ts';
 import { takenElsewhere } from './route.ts';
 import {
   childPolicy,
   openShell,
   policyOf,
+  report,
   supervisors,
+  wasSeen,
   type AdminCommand,
   type Live,
+  type Request,
   type Shell,
   type SupervisorEnv,
   type SupervisorEvent,
   type SupervisorLogic,
   type SupervisorSnapshot,
 } from './shell.ts';
+import { specInvalid } from './spec-fault.ts';
 import type { ExitReason, Reply, State } from './state.ts';
 
 /** Admin requests that wait for an operation to finish, at most. More are refused as `stopping`. */
 const ADMIN_QUEUE = 10_000;
 
+/** Of what a stop is told with: it stands in a report. */
+const REASON_CHARS = 1_000;
+
 /** @param partitions more than 0: the children are partitions of one set, see `partition.ts` */
 export function supervisorLogic(env: SupervisorEnv, spec: SupervisorSpec, partitions = 0): SupervisorLogic {
   const fault = checkSpec(spec);
-  if (fault) throw new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
+  if (fault) throw specInvalid(fault);
   const { shells } = env;
   const snapshotOf = (shell: Shell): SupervisorSnapshot => {
     const { state, ended } = shell;
     if (ended) return finalSnapshot(state, ended);
+    if (state.phase === 'ended') return stoppedSnapshot(state);
     return (shell.snapshot ??= activeSnapshot(state));
   };
   const logic: SupervisorLogic = {
@@ -71,6 +81,13 @@ function activeSnapshot(state: State): SupervisorSnapshot {
   };
 }
 
+const stoppedSnapshot = ({ phase }: State): SupervisorSnapshot => ({
+  status: 'stopped',
+  error: undefined,
+  output: undefined,
+  phase,
+});
+
 function finalSnapshot({ phase }: State, { exit, error }: NonNullable<Shell['ended']>): SupervisorSnapshot {
   return { status: 'done', error: undefined, output: { exit, ...(error ? { error } : {}) }, phase };
 }
@@ -84,7 +101,7 @@ function receive(env: SupervisorEnv, shell: Shell, event: SupervisorEvent | Even
     case 'supervisor.timer':
       return feed(env, shell, { type: 'timer', id: own.id, token: own.token });
     case 'supervisor.shutdown':
-      shell.stopReason = own.reason;
+      if (typeof own.reason === 'string') shell.stopReason = own.reason.slice(0, REASON_CHARS);
       return feed(env, shell, { type: 'shutdown' });
     case 'supervisor.admin':
       return administer(env, shell, own.command, own.reply);
@@ -92,6 +109,8 @@ function receive(env: SupervisorEnv, shell: Shell, event: SupervisorEvent | Even
       return overdue(env, shell, own.id, own.incarnation);
     case 'supervisor.closed':
       return closed(env, shell, own.id, own.incarnation);
+    case 'supervisor.unlocked':
+      return feed(env, shell, { type: 'closed', id: own.id });
     case 'supervisor.kill':
       stopEverything(env, shell);
       throw new CoppiceError('KILLED', { path: own.path, by: own.by });
@@ -100,28 +119,47 @@ function receive(env: SupervisorEnv, shell: Shell, event: SupervisorEvent | Even
   }
 }
 
+interface Output {
+  readonly exit?: unknown;
+  readonly error?: unknown;
+}
+
 /** The one source of endings: what XState tells a parent. `actorId` carries the incarnation. */
 function childEnded(env: SupervisorEnv, shell: Shell, event: EventObject): void {
   const { actorId, output, error } = event as unknown as {
     actorId: string;
-    output?: { exit?: unknown; error?: NormalError };
+    output?: Output;
     error?: unknown;
   };
-  if (shell.toldAlready.delete(actorId)) return;
+  if (wasSeen(shell, actorId)) return;
   const cut = actorId.lastIndexOf('#');
   const id = actorId.slice(0, cut);
   const incarnation = Number(actorId.slice(cut + 1));
-  const live = shell.live.get(id);
+  const live = shell.rows.get(id)?.live;
   if (!live || live.incarnation !== incarnation || live.ending) {
-    // What it threw while it was being stopped: its end was told already.
-    if (shell.state.children.get(id)?.incarnation === incarnation) return;
+    // How it ended in the turn in which it was stopped: that it ends was told already.
+    if (shell.state.children.get(id)?.incarnation === incarnation) {
+      if (event.type.startsWith('xstate.error.'))
+        report(env, shell, id, incarnation, { type: 'disposer_failed', error: normalizeError(error) });
+      return;
+    }
     return feed(env, shell, { type: 'exited', id, incarnation, reason: 'error' });
   }
-  if (event.type.startsWith('xstate.error.')) {
-    const reason = error instanceof CoppiceError && error.code === 'KILLED' ? 'killed' : 'error';
-    return exit(env, shell, id, live, reason, normalizeError(error));
+  if (event.type.startsWith('xstate.error.'))
+    return exit(env, shell, id, live, reasonOf(error), normalizeError(error));
+  const { reason, error: why } = endingOf(output);
+  exit(env, shell, id, live, reason, why);
+}
+
+/** What the output of a final state says of it. */
+function endingOf(output: Output | undefined): NonNullable<Live['ending']> {
+  try {
+    const error = output?.error;
+    return { reason: exitOf(output?.exit), error: error === undefined ? undefined : normalizeError(error) };
+  } catch (error) {
+    // A getter or proxy that throws.
+    return { reason: 'error', error: normalizeError(error) };
   }
-  exit(env, shell, id, live, exitOf(output?.exit), output?.error);
 }
 
 function exitOf(value: unknown): ExitReason {
@@ -142,18 +180,19 @@ function exit(
 }
 
 function closed(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): void {
-  const live = shell.live.get(id);
-  if (!live?.ending || live.incarnation !== incarnation) return;
-  env.clock.clearTimeout(live.overdue);
-  shell.live.set(id, undefined);
-  const { reason, error } = live.ending;
+  const row = shell.rows.get(id);
+  if (!row?.live?.ending || row.live.incarnation !== incarnation) return;
+  const { reason, error } = row.live.ending;
+  env.clock.clearTimeout(row.live.overdue);
+  row.live = undefined;
   feed(env, shell, { type: 'exited', id, incarnation, reason, error });
 }
 
 /** The shutdown deadline passed: killed, and said so. */
 function overdue(env: SupervisorEnv, shell: Shell, id: string, incarnation: number): void {
-  const live = shell.live.get(id);
+  const live = shell.rows.get(id)?.live;
   if (!live || live.ending || live.incarnation !== incarnation) return;
+  if (statusOf(live.ref) !== 'active') return;
   halt(env, shell, id, live);
   exit(env, shell, id, live, 'timeout', undefined);
 }
@@ -164,24 +203,24 @@ function administer(
   command: AdminCommand,
   reply: (reply: Reply) => void,
 ): void {
-  if (shell.tickets.size >= ADMIN_QUEUE) return reply({ ok: false, reason: 'stopping' });
+  if (shell.requests.length >= ADMIN_QUEUE) return reply({ ok: false, reason: 'stopping' });
   const fault = commandFault(shell, command) ?? takenElsewhere(env, shell, command);
   if (fault) return reply(fault);
-  // A start of it that failed is not over yet.
-  const closing = command.type === 'change' ? undefined : shell.closing.get(idOf(command));
-  if (closing) return void closing.then(() => shell.self.send({ type: 'supervisor.admin', command, reply }));
   const ticket = shell.nextTicket++;
-  shell.tickets.set(ticket, reply);
-  if (command.type === 'change') return change(env, shell, command.spec, ticket);
-  if (command.type !== 'start_child') return feed(env, shell, { ...command, ticket });
-  const { spec } = command;
-  // An id that is present keeps its own spec: the request is only answered.
-  shell.offers.set(ticket, spec);
-  feed(env, shell, { type: 'start_child', id: spec.id, policy: childPolicy(spec), ticket });
+  switch (command.type) {
+    case 'change':
+      return change(env, shell, { ticket, reply, change: command.spec });
+    case 'start_child': {
+      const { spec } = command;
+      // An id that is present keeps its own spec: the request is only answered.
+      shell.requests.push({ ticket, reply, child: spec });
+      return feed(env, shell, { type: 'start_child', id: spec.id, policy: childPolicy(spec), ticket });
+    }
+    default:
+      shell.requests.push({ ticket, reply });
+      return feed(env, shell, { ...command, ticket });
+  }
 }
-
-const idOf = (command: Exclude<AdminCommand, { type: 'change' }>): string =>
-  command.type === 'start_child' ? command.spec.id : command.id;
 
 /** What is wrong with the specs that a request brings. */
 function commandFault(shell: Shell, command: AdminCommand): Reply | undefined {
@@ -191,8 +230,8 @@ function commandFault(shell: Shell, command: AdminCommand): Reply | undefined {
     ? checkChildSpec(command.spec, shell.state.policy.autoShutdown, shell.state.policy.strategy)
     : (checkSpec(command.spec) ?? templateFault(shell, command.spec));
   if (!fault) return undefined;
-  const error = new CoppiceError('SPEC_INVALID', { ...fault, value: showValue(fault.value) });
-  return { ok: false, reason: starts ? 'start_failed' : 'spec_invalid', error: normalizeError(error) };
+  const error = normalizeError(specInvalid(fault));
+  return { ok: false, reason: starts ? 'start_failed' : 'spec_invalid', error };
 }
 
 const templateFault = ({ spec }: Shell, { dynamic }: SupervisorSpec) =>
@@ -200,12 +239,9 @@ const templateFault = ({ spec }: Shell, { dynamic }: SupervisorSpec) =>
     ? undefined
     : { field: 'dynamic', value: dynamic, expected: 'what it was: it decides what finished children leave' };
 
-function change(env: SupervisorEnv, shell: Shell, spec: SupervisorSpec, ticket: number): void {
+function change(env: SupervisorEnv, shell: Shell, request: Request & { change: SupervisorSpec }): void {
+  const { ticket, change: spec } = request;
   const children = (spec.children ?? []).map((child) => ({ id: child.id, policy: childPolicy(child) }));
-  shell.changes.set(ticket, spec);
+  shell.requests.push(request);
   feed(env, shell, { type: 'change', policy: policyOf(spec), children, ticket });
-}
-
-export function showValue(value: unknown): string {
-  return typeof value === 'object' && value ? 'an object' : String(value);
 }

@@ -1,5 +1,5 @@
 import type { AnyActorRef, EventObject } from 'xstate';
-import { normalizeError } from '../errors.ts';
+import { CoppiceError, normalizeError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import { heldBy, newLife, type Life } from './life.ts';
 import { isPartitionId } from './partition-key.ts';
@@ -76,7 +76,10 @@ const UNSAFE = /[/#%\p{Cc}]/u;
 
 export function createTable(env: TableEnv): Table {
   const entries = new Map<string, Entry>();
-  const byRef = new WeakMap<AnyActorRef, Entry>();
+  /** On the actor itself, as in `contain.ts`. Each table has its own. */
+  const ENTRY = Symbol('entry');
+  type Marked = AnyActorRef & { [ENTRY]?: Entry };
+  const entryOf = (ref: AnyActorRef): Entry | undefined => (ref as Marked)[ENTRY];
   const watchers = new Map<string, Set<PathWatcher>>();
   let root: Entry | undefined;
 
@@ -105,6 +108,8 @@ export function createTable(env: TableEnv): Table {
   function tell(path: string, event: EventObject): 'sent' | 'noproc';
   function tell(path: string, event: EventObject, options?: TellOptions): TellResult;
   function tell(path: string, event: EventObject, options?: TellOptions): TellResult {
+    // XState would fail the receiver for it, and that may be a supervisor.
+    if (typeof (event as EventObject | undefined)?.type !== 'string') throw noEvent(path, event);
     const entry = entries.get(path);
     if (entry?.ref) {
       entry.ref.send(event);
@@ -166,12 +171,12 @@ export function createTable(env: TableEnv): Table {
     path: entry.path,
     id: entry.id,
     kind: entry.kind,
-    state: stateOf(entry),
+    state: read(() => stateOf(entry), 'unreadable'),
     incarnation: ruled(entry)?.incarnation ?? entry.incarnation,
     // What a machine invokes is started anew as often as it likes; only supervisors restart.
     restarts: ruled(entry)?.restarts ?? 0,
     status: statusOf(entry),
-    queued: queueOf(entry.ref),
+    queued: read(() => queueOf(entry.ref), 0),
     ...suspension(entry),
     progressAgeMs: Math.max(0, Math.round(now - entry.progressAt)),
     children: listed(entry).map((child) => show(child, now)),
@@ -181,7 +186,7 @@ export function createTable(env: TableEnv): Table {
     tell,
     scope: (path) => entries.get(path)?.scope,
     whereis(ref) {
-      const entry = byRef.get(ref);
+      const entry = entryOf(ref);
       return entry && { path: entry.path, incarnation: entry.incarnation };
     },
     peek: (path) => entries.get(path)?.ref?.getSnapshot(),
@@ -189,7 +194,13 @@ export function createTable(env: TableEnv): Table {
       const entry = entries.get(path);
       return entry?.ref ? entry.incarnation : undefined;
     },
-    watch(path, watcher) {
+    watch(path, told) {
+      // One of its own, so that who watches a path twice with one object watches it twice.
+      const watcher: PathWatcher = {
+        up: (incarnation) => told.up?.(incarnation),
+        down: (incarnation, reason) => told.down?.(incarnation, reason),
+        forgotten: () => told.forgotten?.(),
+      };
       const set = watchers.get(path) ?? new Set();
       watchers.set(path, set);
       set.add(watcher);
@@ -217,7 +228,7 @@ export function createTable(env: TableEnv): Table {
       entry.incarnation = incarnation;
       entry.progressAt = env.clock.now();
       entry.life = newLife(entry.progressAt);
-      byRef.set(ref, entry);
+      (ref as Marked)[ENTRY] = entry;
       notify(entry.path, (w) => w.up?.(incarnation));
     },
     ended(entry, reason) {
@@ -244,8 +255,20 @@ export function createTable(env: TableEnv): Table {
       }
     },
     entry: (path) => entries.get(path),
-    entryOf: (ref) => byRef.get(ref),
+    entryOf,
   };
+}
+
+const noEvent = (path: string, event: EventObject | undefined): CoppiceError =>
+  new CoppiceError('EVENT_INVALID', { path, type: typeof event?.type });
+
+/** What a snapshot shows: one that cannot be read must not hide the others. */
+function read<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
 }
 
 const ruled = (entry: Entry): Ruled | undefined => entry.rules?.children.get(entry.rules.key);

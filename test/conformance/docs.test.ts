@@ -24,7 +24,7 @@ it('the 20 lines of docs/supervision.md run as printed: the one that crashes com
   const lines: string[] = [];
   const once = vi.fn<(signal: string, stop: () => void) => void>();
   runSnippet({ console: { log: (...words: unknown[]) => lines.push(words.join(' ')) }, process: { once } });
-  await vi.waitFor(() => expect(lines).toContain('telegram lives, 2'));
+  await vi.waitFor(() => expect(lines).toContain('telegram lives, 2'), 30_000);
   const [signal, stop] = once.mock.calls[0]!;
   expect(signal).toBe('SIGTERM');
   stop();

@@ -71,6 +71,18 @@ describe('restarts beyond OTP', () => {
     expect(delays).toEqual([110, 220, 440, 880, 1_100, 1_100, 110]);
   });
 
+  it('X1 | a backoff of nothing, doubled | a thousand deaths and more | each restart waits for a finite time, the child lives', () => {
+    const stage = createStage();
+    const backoff = { minMs: 0, maxMs: 1_000, factor: 2, jitter: 0.2, resetAfterMs: 1e9 };
+    stage.start({ intensity: 2_000, children: [stage.child('a', { backoff })] });
+    for (let i = 0; i < 1_100; i += 1) stage.end('a', 'die');
+    const waits = stage.reports.flatMap(({ body }) =>
+      body.type === 'restart_scheduled' ? [body.delayMs] : [],
+    );
+    expect(waits).toEqual(Array(1_100).fill(0));
+    expect(stage.incarnation('a')).toBe(1_101);
+  });
+
   it('X9 | a child that cannot start 500 times | it dies | others get their turn between all of its starts', () => {
     const stage = createStage();
     stage.start({ intensity: 1_000, children: [stage.child('a')] });

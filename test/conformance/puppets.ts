@@ -18,8 +18,8 @@ type Made = Partial<Omit<ChildSpec, 'id'>> & Manners;
  * The lab of the unit tests with children that do what OTP's suite needs: `tell(path, 'stop' | 'leave' | 'explain' |
  * 'fail' | 'die')`, `failStarts.set(id, n)` (the next n starts throw), `ignores.add(id)` (its start says ignore).
  */
-export function createStage() {
-  const lab = createLab();
+export function createStage(more: Parameters<typeof createLab>[0] = {}) {
+  const lab = createLab(more);
   const ignores = new Set<string>();
   let held = 0;
 

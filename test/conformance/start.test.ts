@@ -172,6 +172,9 @@ describe('specs', () => {
     ['significant', 'yes'],
     ['backoff', { minMs: -1 }],
     ['backoff', null],
+    ['backoff', { minMs: 0, maxMs: 1, factor: Infinity, jitter: 0, resetAfterMs: 0 }],
+    ['quarantine', 1],
+    ['partitionKey', 1],
   ] as const)
     it(`14 | ${field} is ${JSON.stringify(value)} | check | refused, naming the field and the value`, () => {
       const { logic } = createStage().child('a');
@@ -216,12 +219,31 @@ describe('specs', () => {
     ['periodMs', 0],
     ['periodMs', Infinity],
     ['autoShutdown', 'sometimes'],
+    ['dynamic', 'yes'],
+    ['maxChildren', 0.5],
   ] as const)
     it(`15 | ${field} is ${value} | made | refused, naming the field; a flag nobody knows is ignored`, () => {
       const fine: SupervisorSpec = { strategy: 'one_for_one', intensity: 1, periodMs: 1 };
       expect(checkSpec({ ...fine, [field]: value } as SupervisorSpec)).toMatchObject({ field, value });
       expect(checkSpec({ ...fine, colour: 'red' } as SupervisorSpec)).toBeUndefined();
     });
+
+  for (const garbage of [undefined, null, 7, 'specs', { id: 'a' }])
+    it(`14 | ${JSON.stringify(garbage)} instead of a list of specs | check | refused, and nothing is thrown`, () => {
+      expect(checkChildSpecs(garbage as never)).toMatchObject({
+        ok: false,
+        field: 'children',
+        value: garbage,
+      });
+    });
+
+  it('15 | more children than maxChildren | made | refused, naming the field; as many are accepted', () => {
+    const stage = createStage();
+    const children = [stage.child('a'), stage.child('b')];
+    const spec = { strategy: 'one_for_one', intensity: 1, periodMs: 1, children } as const;
+    expect(checkSpec({ ...spec, maxChildren: 1 })).toMatchObject({ field: 'maxChildren', value: 1 });
+    expect(checkSpec({ ...spec, maxChildren: 2 })).toBeUndefined();
+  });
 
   it('68 | a running supervisor | looked at | what it was made from is found', () => {
     const stage = createStage();

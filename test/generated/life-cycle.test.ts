@@ -2,7 +2,7 @@
 //
 //   coppice testgen lifeCycle --strategy edges --seed 1 --format vitest --out test/generated/life-cycle.test.ts
 //
-// Strategy edges, seed 1: 66 paths, 765 steps. Covered: 19 of 19 states, 95 of 95 transitions, 48 of 48 ways of guards.
+// Strategy edges, seed 1: 70 paths, 789 steps. Covered: 19 of 19 states, 95 of 95 transitions, 48 of 48 ways of guards.
 //
 import { describe, expect, test } from 'vitest';
 import { lifeCycle } from 'coppice/supervisor';
@@ -210,25 +210,16 @@ describe('lifeCycle, a permanent child', () => {
   );
 
   path(
-    '5: from starting.booting to shut_down, by child.started, supervisor.shutdown, 3 more, supervisor.shutdown, child.exited',
+    '5: from starting.booting to shut_down, by child.started, supervisor.shutdown, child.start, child.unpark, child.kill',
     send({ type: 'child.started' }, at('running')),
     send(supervisorShutdown1, at({ stopping: 'ending' })),
     send({ type: 'child.start' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send({ type: 'child.unpark' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send(
       { type: 'child.kill', counted: true },
-      at(
-        { stopping: 'ending' },
-        {
-          actions: ['emit child.answered'],
-        },
-      ),
-    ),
-    send(supervisorShutdown1, at({ stopping: 'ending' })),
-    send(
-      { type: 'child.exited', reason: 'normal' },
       at('shut_down', {
         status: 'done',
+        actions: ['emit child.answered'],
         output: { exit: 'shutdown' },
       }),
     ),
@@ -249,11 +240,18 @@ describe('lifeCycle, a permanent child', () => {
   );
 
   path(
-    '7: from starting.booting to shut_down, by child.started, child.terminate, supervisor.shutdown, deadline.passed',
+    '7: from starting.booting to shut_down, by child.started, child.terminate, supervisor.shutdown, supervisor.shutdown, child.exited',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(supervisorShutdown1, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
-    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send(
+      { type: 'child.exited', reason: 'normal' },
+      at('shut_down', {
+        status: 'done',
+        output: { exit: 'shutdown' },
+      }),
+    ),
   );
 
   path(
@@ -303,7 +301,7 @@ describe('lifeCycle, a permanent child', () => {
   );
 
   path(
-    '9: from starting.booting to given_up, by child.started, child.park, 8 more, child.started, child.kill',
+    '9: from starting.booting to shut_down, by child.started, child.park, 7 more, supervisor.shutdown, deadline.passed',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.park' }, at({ stopping: 'parking' })),
     send(
@@ -338,8 +336,22 @@ describe('lifeCycle, a permanent child', () => {
         },
       ),
     ),
-    send({ type: 'child.start_failed' }, at('backing-off', { context: { restarts: 1, counted: 1 } })),
-    send({ type: 'backoff.elapsed' }, at({ starting: 'returning' }, { context: { incarnation: 4 } })),
+    send({ type: 'child.started' }, at('running')),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+  );
+
+  path(
+    '10: from starting.booting to given_up, by child.started, child.kill, backoff.elapsed, child.started, child.kill',
+    send({ type: 'child.started' }, at('running')),
+    send(
+      { type: 'child.kill', counted: true },
+      at('backing-off', {
+        context: { restarts: 1, counted: 1 },
+        actions: ['emit child.answered'],
+      }),
+    ),
+    send({ type: 'backoff.elapsed' }, at({ starting: 'returning' }, { context: { incarnation: 2 } })),
     send({ type: 'child.started' }, at('running')),
     send(
       { type: 'child.kill', counted: true },
@@ -352,7 +364,7 @@ describe('lifeCycle, a permanent child', () => {
   );
 
   path(
-    '10: from starting.booting to given_up, by child.started, child.kill, backoff.elapsed, child.started, child.exited',
+    '11: from starting.booting to given_up, by child.started, child.kill, backoff.elapsed, child.started, child.exited',
     send({ type: 'child.started' }, at('running')),
     send(
       { type: 'child.kill', counted: true },
@@ -541,32 +553,23 @@ describe('lifeCycle, a transient child', () => {
   );
 
   path(
-    '5: from starting.booting to shut_down, by child.started, supervisor.shutdown, 3 more, supervisor.shutdown, child.exited',
+    '5: from starting.booting to shut_down, by child.started, supervisor.shutdown, child.start, child.unpark, child.kill',
     send({ type: 'child.started' }, at('running')),
     send(supervisorShutdown1, at({ stopping: 'ending' })),
     send({ type: 'child.start' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send({ type: 'child.unpark' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send(
       { type: 'child.kill', counted: true },
-      at(
-        { stopping: 'ending' },
-        {
-          actions: ['emit child.answered'],
-        },
-      ),
-    ),
-    send(supervisorShutdown1, at({ stopping: 'ending' })),
-    send(
-      { type: 'child.exited', reason: 'normal' },
       at('shut_down', {
         status: 'done',
+        actions: ['emit child.answered'],
         output: { exit: 'shutdown' },
       }),
     ),
   );
 
   path(
-    '6: from starting.booting to shut_down, by child.started, child.exited, 20 more, supervisor.shutdown, deadline.passed',
+    '6: from starting.booting to shut_down, by child.started, child.exited, 21 more, supervisor.shutdown, child.exited',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.exited', reason: 'normal' }, at('stopped')),
     send({ type: 'child.restart' }, at({ starting: 'requested' }, { context: { incarnation: 2 } })),
@@ -625,11 +628,18 @@ describe('lifeCycle, a transient child', () => {
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(supervisorShutdown1, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
-    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send(
+      { type: 'child.exited', reason: 'normal' },
+      at('shut_down', {
+        status: 'done',
+        output: { exit: 'shutdown' },
+      }),
+    ),
   );
 
   path(
-    '7: from starting.booting to parked.held, by child.started, child.terminate, 11 more, child.park, deadline.passed',
+    '7: from starting.booting to shut_down, by child.started, child.terminate, 15 more, supervisor.shutdown, deadline.passed',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send({ type: 'child.exited', reason: 'normal' }, at('stopped', { actions: ['emit child.answered'] })),
@@ -662,6 +672,19 @@ describe('lifeCycle, a transient child', () => {
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.park' }, at({ stopping: 'parking' })),
     send({ type: 'deadline.passed' }, at({ parked: 'held' }, { actions: ['emit child.answered'] })),
+    send(
+      { type: 'child.unpark' },
+      at(
+        { starting: 'returning' },
+        {
+          context: { incarnation: 5 },
+          actions: ['emit child.answered'],
+        },
+      ),
+    ),
+    send({ type: 'child.started' }, at('running')),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
   );
 });
 
@@ -744,7 +767,7 @@ describe('lifeCycle, a temporary child', () => {
   );
 
   path(
-    '2: from starting.booting to shut_down, by child.ignored, window.passed, 10 more, supervisor.shutdown, child.exited',
+    '2: from starting.booting to shut_down, by child.ignored, window.passed, 8 more, child.unpark, child.kill',
     send({ type: 'child.ignored' }, at('absent', { context: { incarnation: 0 } })),
     send({ type: 'window.passed' }, at('absent')),
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
@@ -770,18 +793,9 @@ describe('lifeCycle, a temporary child', () => {
     send({ type: 'child.unpark' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send(
       { type: 'child.kill', counted: true },
-      at(
-        { stopping: 'ending' },
-        {
-          actions: ['emit child.answered'],
-        },
-      ),
-    ),
-    send(supervisorShutdown1, at({ stopping: 'ending' })),
-    send(
-      { type: 'child.exited', reason: 'normal' },
       at('shut_down', {
         status: 'done',
+        actions: ['emit child.answered'],
         output: { exit: 'shutdown' },
       }),
     ),
@@ -799,18 +813,25 @@ describe('lifeCycle, a temporary child', () => {
   );
 
   path(
-    '4: from starting.booting to shut_down, by child.started, child.exited, 3 more, supervisor.shutdown, deadline.passed',
+    '4: from starting.booting to shut_down, by child.started, child.exited, 4 more, supervisor.shutdown, child.exited',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.exited', reason: 'normal' }, at('absent', { context: { incarnation: 0 } })),
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(supervisorShutdown1, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
-    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send(
+      { type: 'child.exited', reason: 'normal' },
+      at('shut_down', {
+        status: 'done',
+        output: { exit: 'shutdown' },
+      }),
+    ),
   );
 
   path(
-    '5: from starting.booting to absent, by child.started, child.terminate, 3 more, child.terminate, deadline.passed',
+    '5: from starting.booting to shut_down, by child.started, child.terminate, 7 more, supervisor.shutdown, deadline.passed',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(
@@ -830,6 +851,10 @@ describe('lifeCycle, a temporary child', () => {
         actions: ['emit child.answered'],
       }),
     ),
+    send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
+    send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
   );
 });
 
@@ -970,7 +995,7 @@ describe('lifeCycle, a child under a dynamic supervisor', () => {
   );
 
   path(
-    '3: from absent to shut_down, by child.start, child.started, 11 more, supervisor.shutdown, child.exited',
+    '3: from absent to shut_down, by child.start, child.started, 9 more, child.unpark, child.kill',
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send(
@@ -1000,18 +1025,9 @@ describe('lifeCycle, a child under a dynamic supervisor', () => {
     send({ type: 'child.unpark' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send(
       { type: 'child.kill', counted: true },
-      at(
-        { stopping: 'ending' },
-        {
-          actions: ['emit child.answered'],
-        },
-      ),
-    ),
-    send(supervisorShutdown1, at({ stopping: 'ending' })),
-    send(
-      { type: 'child.exited', reason: 'normal' },
       at('shut_down', {
         status: 'done',
+        actions: ['emit child.answered'],
         output: { exit: 'shutdown' },
       }),
     ),
@@ -1033,12 +1049,19 @@ describe('lifeCycle, a child under a dynamic supervisor', () => {
   );
 
   path(
-    '5: from absent to shut_down, by child.start, child.started, child.terminate, supervisor.shutdown, deadline.passed',
+    '5: from absent to shut_down, by child.start, child.started, 2 more, supervisor.shutdown, child.exited',
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(supervisorShutdown1, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
-    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send(
+      { type: 'child.exited', reason: 'normal' },
+      at('shut_down', {
+        status: 'done',
+        output: { exit: 'shutdown' },
+      }),
+    ),
   );
 
   path(
@@ -1124,7 +1147,15 @@ describe('lifeCycle, a child under a dynamic supervisor', () => {
   );
 
   path(
-    '8: from absent to given_up, by child.start, child.started, 4 more, child.started, child.exited',
+    '8: from absent to shut_down, by child.start, child.started, supervisor.shutdown, deadline.passed',
+    send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
+    send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+  );
+
+  path(
+    '9: from absent to given_up, by child.start, child.started, 4 more, child.started, child.exited',
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send(
@@ -1302,7 +1333,7 @@ describe('lifeCycle, a child that is parked when it crashes', () => {
   );
 
   path(
-    '4: from starting.booting to shut_down, by child.started, child.kill, 9 more, supervisor.shutdown, child.exited',
+    '4: from starting.booting to shut_down, by child.started, child.kill, 7 more, child.unpark, child.kill',
     send({ type: 'child.started' }, at('running')),
     send(
       { type: 'child.kill', counted: false },
@@ -1321,25 +1352,16 @@ describe('lifeCycle, a child that is parked when it crashes', () => {
     send({ type: 'child.unpark' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send(
       { type: 'child.kill', counted: true },
-      at(
-        { stopping: 'ending' },
-        {
-          actions: ['emit child.answered'],
-        },
-      ),
-    ),
-    send(supervisorShutdown1, at({ stopping: 'ending' })),
-    send(
-      { type: 'child.exited', reason: 'normal' },
       at('shut_down', {
         status: 'done',
+        actions: ['emit child.answered'],
         output: { exit: 'shutdown' },
       }),
     ),
   );
 
   path(
-    '5: from starting.booting to shut_down, by child.started, child.exited, 7 more, supervisor.shutdown, deadline.passed',
+    '5: from starting.booting to shut_down, by child.started, child.exited, 8 more, supervisor.shutdown, child.exited',
     send({ type: 'child.started' }, at('running')),
     send(
       { type: 'child.exited', reason: 'normal' },
@@ -1370,7 +1392,14 @@ describe('lifeCycle, a child that is parked when it crashes', () => {
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(supervisorShutdown1, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
-    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send(
+      { type: 'child.exited', reason: 'normal' },
+      at('shut_down', {
+        status: 'done',
+        output: { exit: 'shutdown' },
+      }),
+    ),
   );
 
   path(
@@ -1451,7 +1480,7 @@ describe('lifeCycle, a child that is parked when it crashes', () => {
   );
 
   path(
-    '7: from starting.booting to starting.returning, by child.started, child.kill, backoff.elapsed',
+    '7: from starting.booting to shut_down, by child.started, child.kill, 2 more, supervisor.shutdown, deadline.passed',
     send({ type: 'child.started' }, at('running')),
     send(
       { type: 'child.kill', counted: false },
@@ -1461,6 +1490,9 @@ describe('lifeCycle, a child that is parked when it crashes', () => {
       }),
     ),
     send({ type: 'backoff.elapsed' }, at({ starting: 'returning' }, { context: { incarnation: 2 } })),
+    send({ type: 'child.started' }, at('running')),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
   );
 });
 
@@ -1635,25 +1667,16 @@ describe('lifeCycle, a significant child', () => {
   );
 
   path(
-    '5: from starting.booting to shut_down, by child.started, supervisor.shutdown, 3 more, supervisor.shutdown, child.exited',
+    '5: from starting.booting to shut_down, by child.started, supervisor.shutdown, child.start, child.unpark, child.kill',
     send({ type: 'child.started' }, at('running')),
     send(supervisorShutdown1, at({ stopping: 'ending' })),
     send({ type: 'child.start' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send({ type: 'child.unpark' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send(
       { type: 'child.kill', counted: true },
-      at(
-        { stopping: 'ending' },
-        {
-          actions: ['emit child.answered'],
-        },
-      ),
-    ),
-    send(supervisorShutdown1, at({ stopping: 'ending' })),
-    send(
-      { type: 'child.exited', reason: 'normal' },
       at('shut_down', {
         status: 'done',
+        actions: ['emit child.answered'],
         output: { exit: 'shutdown' },
       }),
     ),
@@ -1686,11 +1709,18 @@ describe('lifeCycle, a significant child', () => {
   );
 
   path(
-    '8: from starting.booting to shut_down, by child.started, child.terminate, supervisor.shutdown, deadline.passed',
+    '8: from starting.booting to shut_down, by child.started, child.terminate, supervisor.shutdown, supervisor.shutdown, child.exited',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(supervisorShutdown1, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
-    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send(
+      { type: 'child.exited', reason: 'normal' },
+      at('shut_down', {
+        status: 'done',
+        output: { exit: 'shutdown' },
+      }),
+    ),
   );
 
   path(
@@ -1740,7 +1770,7 @@ describe('lifeCycle, a significant child', () => {
   );
 
   path(
-    '10: from starting.booting to given_up, by child.started, child.park, 8 more, child.started, child.kill',
+    '10: from starting.booting to shut_down, by child.started, child.park, 7 more, supervisor.shutdown, deadline.passed',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.park' }, at({ stopping: 'parking' })),
     send(
@@ -1775,8 +1805,22 @@ describe('lifeCycle, a significant child', () => {
         },
       ),
     ),
-    send({ type: 'child.start_failed' }, at('backing-off', { context: { restarts: 1, counted: 1 } })),
-    send({ type: 'backoff.elapsed' }, at({ starting: 'returning' }, { context: { incarnation: 4 } })),
+    send({ type: 'child.started' }, at('running')),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+  );
+
+  path(
+    '11: from starting.booting to given_up, by child.started, child.kill, backoff.elapsed, child.started, child.kill',
+    send({ type: 'child.started' }, at('running')),
+    send(
+      { type: 'child.kill', counted: true },
+      at('backing-off', {
+        context: { restarts: 1, counted: 1 },
+        actions: ['emit child.answered'],
+      }),
+    ),
+    send({ type: 'backoff.elapsed' }, at({ starting: 'returning' }, { context: { incarnation: 2 } })),
     send({ type: 'child.started' }, at('running')),
     send(
       { type: 'child.kill', counted: true },
@@ -1789,7 +1833,7 @@ describe('lifeCycle, a significant child', () => {
   );
 
   path(
-    '11: from starting.booting to given_up, by child.started, child.kill, backoff.elapsed, child.started, child.exited',
+    '12: from starting.booting to given_up, by child.started, child.kill, backoff.elapsed, child.started, child.exited',
     send({ type: 'child.started' }, at('running')),
     send(
       { type: 'child.kill', counted: true },
@@ -1895,7 +1939,7 @@ describe('lifeCycle, a significant temporary child', () => {
   );
 
   path(
-    '3: from starting.booting to shut_down, by child.start_failed, child.start, 13 more, supervisor.shutdown, child.exited',
+    '3: from starting.booting to shut_down, by child.start_failed, child.start, 11 more, child.unpark, child.kill',
     send({ type: 'child.start_failed' }, at('backing-off', { context: { restarts: 1, counted: 1 } })),
     send({ type: 'child.start' }, at('backing-off', { actions: ['emit child.answered'] })),
     send({ type: 'child.restart' }, at('backing-off', { actions: ['emit child.answered'] })),
@@ -1930,18 +1974,9 @@ describe('lifeCycle, a significant temporary child', () => {
     send({ type: 'child.unpark' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send(
       { type: 'child.kill', counted: true },
-      at(
-        { stopping: 'ending' },
-        {
-          actions: ['emit child.answered'],
-        },
-      ),
-    ),
-    send(supervisorShutdown1, at({ stopping: 'ending' })),
-    send(
-      { type: 'child.exited', reason: 'normal' },
       at('shut_down', {
         status: 'done',
+        actions: ['emit child.answered'],
         output: { exit: 'shutdown' },
       }),
     ),
@@ -1960,7 +1995,7 @@ describe('lifeCycle, a significant temporary child', () => {
   );
 
   path(
-    '5: from starting.booting to shut_down, by child.start_failed, child.delete, 7 more, supervisor.shutdown, deadline.passed',
+    '5: from starting.booting to shut_down, by child.start_failed, child.delete, 8 more, supervisor.shutdown, child.exited',
     send({ type: 'child.start_failed' }, at('backing-off', { context: { restarts: 1, counted: 1 } })),
     send({ type: 'child.delete' }, at('backing-off', { actions: ['emit child.answered'] })),
     send({ type: 'child.park' }, at({ parked: 'held' }, { actions: ['emit child.answered'] })),
@@ -1977,7 +2012,14 @@ describe('lifeCycle, a significant temporary child', () => {
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(supervisorShutdown1, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
-    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send(
+      { type: 'child.exited', reason: 'normal' },
+      at('shut_down', {
+        status: 'done',
+        output: { exit: 'shutdown' },
+      }),
+    ),
   );
 
   path(
@@ -2020,7 +2062,7 @@ describe('lifeCycle, a significant temporary child', () => {
   );
 
   path(
-    '8: from starting.booting to absent, by child.started, child.terminate, 3 more, child.terminate, deadline.passed',
+    '8: from starting.booting to shut_down, by child.started, child.terminate, 7 more, supervisor.shutdown, deadline.passed',
     send({ type: 'child.started' }, at('running')),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(
@@ -2040,6 +2082,10 @@ describe('lifeCycle, a significant temporary child', () => {
         actions: ['emit child.answered'],
       }),
     ),
+    send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
+    send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
   );
 
   path(
@@ -2208,7 +2254,7 @@ describe('lifeCycle, a child that was added later', () => {
   );
 
   path(
-    '4: from absent to shut_down, by child.start, child.started, 4 more, supervisor.shutdown, child.exited',
+    '4: from absent to shut_down, by child.start, child.started, 2 more, child.unpark, child.kill',
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send(supervisorShutdown1, at({ stopping: 'ending' })),
@@ -2216,18 +2262,9 @@ describe('lifeCycle, a child that was added later', () => {
     send({ type: 'child.unpark' }, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
     send(
       { type: 'child.kill', counted: true },
-      at(
-        { stopping: 'ending' },
-        {
-          actions: ['emit child.answered'],
-        },
-      ),
-    ),
-    send(supervisorShutdown1, at({ stopping: 'ending' })),
-    send(
-      { type: 'child.exited', reason: 'normal' },
       at('shut_down', {
         status: 'done',
+        actions: ['emit child.answered'],
         output: { exit: 'shutdown' },
       }),
     ),
@@ -2249,12 +2286,19 @@ describe('lifeCycle, a child that was added later', () => {
   );
 
   path(
-    '6: from absent to shut_down, by child.start, child.started, child.terminate, supervisor.shutdown, deadline.passed',
+    '6: from absent to shut_down, by child.start, child.started, 2 more, supervisor.shutdown, child.exited',
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
     send(supervisorShutdown1, at({ stopping: 'ending' }, { actions: ['emit child.answered'] })),
-    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send(
+      { type: 'child.exited', reason: 'normal' },
+      at('shut_down', {
+        status: 'done',
+        output: { exit: 'shutdown' },
+      }),
+    ),
   );
 
   path(
@@ -2300,7 +2344,7 @@ describe('lifeCycle, a child that was added later', () => {
   );
 
   path(
-    '8: from absent to given_up, by child.start, child.started, 13 more, child.started, child.kill',
+    '8: from absent to shut_down, by child.start, child.started, 12 more, supervisor.shutdown, deadline.passed',
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send({ type: 'child.terminate' }, at({ stopping: 'terminating' })),
@@ -2340,8 +2384,23 @@ describe('lifeCycle, a child that was added later', () => {
         },
       ),
     ),
-    send({ type: 'child.start_failed' }, at('backing-off', { context: { restarts: 1, counted: 1 } })),
-    send({ type: 'backoff.elapsed' }, at({ starting: 'returning' }, { context: { incarnation: 5 } })),
+    send({ type: 'child.started' }, at('running')),
+    send(supervisorShutdown1, at({ stopping: 'ending' })),
+    send({ type: 'deadline.passed' }, at('shut_down', { status: 'done', output: { exit: 'shutdown' } })),
+  );
+
+  path(
+    '9: from absent to given_up, by child.start, child.started, 2 more, child.started, child.kill',
+    send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
+    send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
+    send(
+      { type: 'child.kill', counted: true },
+      at('backing-off', {
+        context: { restarts: 1, counted: 1 },
+        actions: ['emit child.answered'],
+      }),
+    ),
+    send({ type: 'backoff.elapsed' }, at({ starting: 'returning' }, { context: { incarnation: 2 } })),
     send({ type: 'child.started' }, at('running')),
     send(
       { type: 'child.kill', counted: true },
@@ -2354,7 +2413,7 @@ describe('lifeCycle, a child that was added later', () => {
   );
 
   path(
-    '9: from absent to given_up, by child.start, child.started, 2 more, child.started, child.exited',
+    '10: from absent to given_up, by child.start, child.started, 2 more, child.started, child.exited',
     send({ type: 'child.start' }, at({ starting: 'requested' }, { context: { incarnation: 1 } })),
     send({ type: 'child.started' }, at('running', { actions: ['emit child.answered'] })),
     send(

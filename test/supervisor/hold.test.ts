@@ -1,7 +1,7 @@
 import { createActor, fromCallback, setup } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { STASH_LIMIT } from '../../src/supervisor/index.ts';
-import { createStage } from '../conformance/puppets.ts';
+import { createStage, quickBackoff } from '../conformance/puppets.ts';
 
 /** Longer than the period of 5,000 ms: the deaths that parked the child are forgotten when it is probed. */
 const PROBE_MS = 10_000;
@@ -48,6 +48,20 @@ describe('park', () => {
     expect(house.resources()).toBe(1);
     expect(house.about('top/a').at(-1)).toEqual({ type: 'parked', reason: 'operator', probeMs: 0 });
   });
+
+  for (const strategy of ['one_for_all', 'rest_for_one'] as const)
+    it(`${strategy}: siblings that wait for its restart with it start without it, and live on when it is back`, async () => {
+      const backoff = quickBackoff(500);
+      const house = createHouse({ backoff }, { strategy });
+      house.end('a', 'die');
+      expect(house.lives()).toEqual({ a: 'restarting', b: undefined });
+      await house.park();
+      await house.clock.advanceAsync(1_000);
+      expect(house.lives()).toEqual({ a: 'parked', b: 2 });
+      await house.unpark();
+      await house.clock.advanceAsync(1);
+      expect(house.lives()).toEqual({ a: 2, b: 2 });
+    });
 
   it('one that hangs is stopped by force at its deadline, named, and parked all the same', async () => {
     const house = createHouse({ onStop: 'hang', shutdown: 50 });

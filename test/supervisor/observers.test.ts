@@ -20,6 +20,7 @@ const OBSERVERS = [
   'a watcher of the registry',
   'the sink of failed watchers',
   'a trace sink',
+  'who waits for the end of the root',
 ] as const;
 type Observer = (typeof OBSERVERS)[number];
 
@@ -129,7 +130,14 @@ async function run(broken: Observer | undefined) {
   };
   const children = [{ id: 'a', logic: speaker }, lab.child('b')];
   const limits = { strategy: 'one_for_one', intensity: 3, periodMs: 1_000 } as const;
-  const root = supervision.start('top', { ...limits, children }, { inspect });
+  const root = supervision.start(
+    'top',
+    { ...limits, children },
+    {
+      inspect,
+      ended: () => fails('who waits for the end of the root'),
+    },
+  );
   root.system.inspect((event) => hear('inspector', event.type));
   for (const path of ['top/a', 'top/b']) {
     lab.registry.watch(path, {
@@ -232,6 +240,7 @@ describe('what it threw is not lost either:', () => {
         'the report sink',
         'the dead letter sink',
         'the sink of failed watchers',
+        'who waits for the end of the root',
       ];
       expect(faults.count).toBe(counted.includes(who) ? threw : 0);
       if (faults.count > 0) expect(faults.last?.error.message).toBe(`${who} is broken`);

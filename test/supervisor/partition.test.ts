@@ -381,6 +381,34 @@ describe('keys', () => {
     expect(pool.partitions()).toEqual([1, 1, 2, 1]);
   });
 
+  it('a start that failed under one key and closes slowly keeps its id from another key until it has closed', async () => {
+    const pool = createPool();
+    let open = 0;
+    const met: number[] = [];
+    const child = pool.child('x', {
+      input: ({ scope }) => {
+        met.push(open);
+        open += 1;
+        scope.add(
+          () =>
+            new Promise<void>((resolve) =>
+              pool.clock.setTimeout(() => {
+                open -= 1;
+                resolve();
+              }, 50),
+            ),
+        );
+      },
+    });
+    const [one, other] = [0, 1].map((partition) => ({ ...child, partitionKey: idsOf(partition)[0]! }));
+    pool.failStarts.set('x', 1);
+    expect(pool.supervision.startChild('top/pool', one!)).toMatchObject({ reason: 'start_failed' });
+    expect(pool.supervision.startChild('top/pool', other!)).toMatchObject({ reason: 'restarting' });
+    await pool.clock.advanceAsync(100);
+    expect(pool.supervision.startChild('top/pool', other!)).toMatchObject({ ok: true });
+    expect(met).toEqual([0, 0]);
+  });
+
   it('a child with a key is found by its id alone, and its id is taken for any other key', async () => {
     const pool = createPool();
     const [id] = idsOf(0) as [string];

@@ -242,6 +242,7 @@ describe('state and statistics', () => {
     const context = {
       circle,
       long: 'x'.repeat(100_000),
+      named: Object.assign(new Error('e'), { name: 'n'.repeat(100_000) }),
       many: Array.from({ length: 100_000 }, (_, n) => ({ n })),
       wide: Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`k${n}`, n])),
       map: new Map([[1, 2]]),

@@ -75,7 +75,7 @@ export interface Op {
   readonly ms: number;
   readonly worker: WorkerPlan;
   /** Where it is done: between the turns, or in the middle of one. */
-  readonly from: 'outside' | 'action' | 'report' | 'disposer' | 'watcher';
+  readonly from: 'outside' | 'action' | 'report' | 'disposer' | 'watcher' | 'trace' | 'letter' | 'input';
 }
 
 export interface Plan {
@@ -166,7 +166,13 @@ const op: fc.Arbitrary<Op> = fc.record({
   id: fc.nat({ max: 6 }),
   ms: fc.constantFrom(0, 1, 10, 30, 60, 120, 1_000, 5_000),
   worker,
-  from: fc.constantFrom('outside', 'outside', 'outside', 'action', 'report', 'disposer', 'watcher'),
+  from: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('outside' as const) },
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom('action', 'report', 'disposer', 'watcher', 'trace', 'letter', 'input'),
+    },
+  ),
 });
 
 export const plans: fc.Arbitrary<Plan> = fc.record({

@@ -1,5 +1,5 @@
 /** What random trees, and reading with them in mind, have brought to light; each must stay found. */
-import { fromCallback } from 'xstate';
+import { fromCallback, setup } from 'xstate';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChildSpec, Reply, SupervisorSpec } from '../../../src/supervisor/index.ts';
 import { createStage, quickBackoff } from '../../conformance/puppets.ts';
@@ -113,6 +113,32 @@ describe('orders and ends that come in the middle of an operation', () => {
     ]);
     // Once when it is added, and once with those before it.
     expect(ran).toEqual(['first', 'first']);
+  });
+});
+
+describe('a start that waited behind the end of another', () => {
+  it('is known before anything else is asked of it: no life of it is left alone', async () => {
+    const stage = createStage();
+    stage.start({
+      strategy: 'rest_for_one',
+      intensity: 10,
+      children: [
+        stage.child('a', { shutdown: 'brutal' }),
+        stage.child('b'),
+        stage.child('c', { stopMs: 50 }),
+      ],
+    });
+    stage.end('b', 'die');
+    const orders = [
+      stage.ask('terminate_child', 'a'),
+      stage.supervision.admin('top', { type: 'start_child', spec: stage.child('x') }),
+      stage.ask('terminate_child', 'x'),
+    ];
+    await stage.clock.advanceAsync(200);
+    expect(await Promise.all(orders)).toMatchObject([{ ok: true }, { ok: true }, { ok: true }]);
+    // The restart of b brings it back, as it stands behind b.
+    expect(stage.lives()).toEqual({ a: undefined, b: 2, c: 2, x: 2 });
+    expect(stage.resources()).toBe(3);
   });
 });
 
@@ -285,6 +311,105 @@ describe('a scope that closes slowly is closed before the next life begins', () 
     expect(await Promise.all(orders)).toMatchObject([{ ok: false, reason: 'start_failed' }, { ok: true }]);
     expect(one.met).toEqual([]);
   });
+
+  it('where two orders to start one id waited together, and the first start fails', async () => {
+    const stage = busy('rest_for_one', ['b', 'c'], 'c');
+    const one = slow(stage);
+    stage.failStarts.set('x', 1);
+    stage.end('b', 'die');
+    const spec = stage.child('x', { input: one.input! });
+    const orders = [1, 2].map(() => stage.supervision.admin('top', { type: 'start_child', spec }));
+    await stage.clock.advanceAsync(500);
+    expect(await Promise.all(orders)).toMatchObject([{ ok: false, reason: 'start_failed' }, { ok: true }]);
+    expect(one.met).toEqual([]);
+  });
+
+  it('where a restart of its whole set was due while another start of it failed', async () => {
+    const stage = createStage();
+    const one = slow(stage);
+    const backoff = quickBackoff(20);
+    stage.start({
+      strategy: 'one_for_all',
+      intensity: 10,
+      children: [stage.child('a', { backoff }), stage.child('b', { input: one.input! })],
+    });
+    stage.end('a', 'die');
+    await stage.clock.advanceAsync(60);
+    stage.failStarts.set('b', 1);
+    // Its second life fails, and holds what it opened until after the restart of the set.
+    const order = stage.ask('restart_child', 'b');
+    await stage.clock.advanceAsync(500);
+    expect(await order).toMatchObject({ ok: false, reason: 'start_failed' });
+    expect(one.met).toEqual([]);
+    expect(stage.lives()).toEqual({ a: 2, b: 3 });
+  });
+
+  it('where the next starts fail as well: each is told once, and none is taken for a stale one', async () => {
+    const stage = createStage();
+    const one = slow(stage);
+    stage.start({ dynamic: true, children: [] });
+    stage.failStarts.set('x', 3);
+    const orders = [stage.child('x', { input: one.input! }), stage.child('x'), stage.child('x')].map((spec) =>
+      stage.supervision.admin('top', { type: 'start_child', spec }),
+    );
+    await stage.clock.advanceAsync(200);
+    expect((await Promise.all(orders)).map((reply) => !reply.ok && reply.reason)).toEqual(
+      Array(3).fill('start_failed'),
+    );
+    expect(stage.reportTypes()).toEqual(Array(3).fill('start_error'));
+  });
+
+  it('where its supervisor is stopped by force from inside its own turn', async () => {
+    let told = (): void => {};
+    const stage = createStage({ report: () => told() });
+    const one = slow(stage);
+    const inner = { children: [stage.child('a', { input: one.input! })] };
+    stage.start({ children: [stage.supervisor('s', inner, { shutdown: 'brutal' })] });
+    const orders: Promise<Reply>[] = [];
+    told = () => {
+      told = () => {};
+      // It has just started `b`, and is not done with that.
+      orders.push(stage.ask('terminate_child', 's'), stage.ask('restart_child', 's'));
+    };
+    stage.add(stage.child('b'), 'top/s');
+    await stage.clock.advanceAsync(200);
+    orders.push(stage.ask('restart_child', 's'));
+    await stage.clock.advanceAsync(200);
+    expect(await Promise.all(orders)).toMatchObject([
+      { ok: true },
+      { ok: false, reason: 'stopping' },
+      { ok: true, incarnation: 2 },
+    ]);
+    expect(one.met).toEqual([]);
+    expect(stage.resources()).toBe(1);
+  });
+
+  it.each([false, true])(
+    'where it is stopped by force from inside its own action, which then fails: %s',
+    async (fails) => {
+      const stage = createStage();
+      const orders: Promise<Reply>[] = [];
+      const seen: string[] = [];
+      const logic = setup({
+        actions: {
+          born: () => void seen.push('born'),
+          suicide: () => {
+            orders.push(stage.ask('terminate_child', 'a'), stage.ask('restart_child', 'a'));
+            seen.push('still here');
+            if (fails) throw new Error('and now it breaks');
+          },
+        },
+      }).createMachine({ entry: 'born', on: { go: { actions: 'suicide' } } });
+      stage.start({ children: [{ id: 'a', logic, shutdown: 'brutal' }] });
+      stage.tell('a', 'go');
+      await stage.clock.advanceAsync(10);
+      expect(await Promise.all(orders)).toMatchObject([{ ok: true }, { ok: false, reason: 'stopping' }]);
+      expect(seen).toEqual(['born', 'still here']);
+      expect(stage.incarnation('a')).toBeUndefined();
+      // Its end was decided; what it threw after that is told.
+      expect(stage.reportTypes()).toEqual(['progress', ...(fails ? ['disposer_failed'] : [])]);
+    },
+  );
 });
 
 describe('stopping by force', () => {
@@ -318,5 +443,28 @@ describe('stopping by force', () => {
     await stage.ask('terminate_child', 'a');
     expect(cleanups).toBe(1);
     expect(stage.reportTypes().filter((type) => type === 'disposer_failed')).toHaveLength(1);
+  });
+});
+
+describe('a child that ends in the very turn in which it is to be stopped', () => {
+  it.each(['brutal', 5_000] as const)('ends for its own reason, and once, with %s', async (shutdown) => {
+    const stage = createStage();
+    const finishing: ChildSpec['input'] = ({ scope }) => void scope.add(() => void stage.tell('a', 'stop'));
+    const { root, outputs } = stage.start({
+      children: [
+        stage.child('slow', { stopMs: 50 }),
+        stage.child('a', { restart: 'temporary', shutdown }),
+        stage.child('b', { input: finishing, shutdown: 'brutal' }),
+      ],
+    });
+    stage.shutdown(root);
+    await stage.clock.advanceAsync(50);
+    expect(outputs).toEqual([{ exit: 'shutdown' }]);
+    expect(stage.reports.map(({ body, childPath }) => `${body.type} ${childPath}`)).toEqual([
+      'progress top/slow',
+      'progress top/a',
+      'progress top/b',
+      'shutdown top',
+    ]);
   });
 });

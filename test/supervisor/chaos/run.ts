@@ -41,9 +41,11 @@ async function finish(world: World): Promise<string[]> {
   for (const life of world.lives)
     if (life.held > 0 || !life.scope.closed || life.over === undefined)
       broken.push(`${life.path} ${life.incarnation} still holds something`);
-  for (const n of world.stashed)
-    if (Number(world.taken.has(n)) + Number(world.dead.has(n)) !== 1)
-      broken.push(`what was stashed is neither delivered nor a dead letter, or both: ${n}`);
+  for (const n of world.stashed) {
+    const [taken, dead] = [world.taken.has(n), world.dead.has(n)];
+    if (taken && dead) broken.push(`what was stashed is delivered, and a dead letter: ${n}`);
+    if (!taken && !dead && !world.mailLost) broken.push(`what was stashed is lost: ${n}`);
+  }
   const top = world.supervision.registry.node('top');
   if (top && (top.status === 'running' || top.children.length > 0)) broken.push('the tree is not empty');
   return broken;
@@ -179,8 +181,7 @@ function counted(world: World): string[] {
         if (body.reason === 'killed') killed.add(childPath);
         break;
       case 'stale_exit':
-        // Stopped by force in the middle of its own turn, it may still end in another way.
-        if (!world.reentered) found.push(`a stale exit of ${childPath} ${childIncarnation}`);
+        found.push(`a stale exit of ${childPath} ${childIncarnation}`);
         break;
       case 'restart_scheduled': {
         const plan = world.plans.get(path);

@@ -38,10 +38,8 @@ export class World implements Hands {
   readonly stashed = new Set<number>();
   readonly taken = new Set<number>();
   readonly dead = new Set<number>();
-  /** Something was done in the middle of a turn. */
-  reentered = false;
-  /** Some start was not answered at once. */
-  waits = false;
+  /** Something was told in the middle of an actor's mail: what is behind it is lost if that ends the actor, as in OTP. */
+  mailLost = false;
   asked = 0;
   answered = 0;
   ended = 0;
@@ -54,6 +52,9 @@ export class World implements Hands {
     report: [],
     disposer: [],
     watcher: [],
+    trace: [],
+    letter: [],
+    input: [],
   };
   #depth = 0;
 
@@ -67,7 +68,10 @@ export class World implements Hands {
         if (this.reports.length > LOG) throw new Error('it reports without end');
         this.#inside('report');
       },
-      deadLetter: (_to, event) => void this.dead.add((event as EventObject & { n?: number }).n ?? -1),
+      deadLetter: (_to, event) => {
+        this.dead.add((event as EventObject & { n?: number }).n ?? -1);
+        this.#inside('letter');
+      },
       watcherFailed: (path, { message }) => this.broken.push(`a watcher of ${path} failed: ${message}`),
       turnBudget: 5_000,
     });
@@ -94,10 +98,11 @@ export class World implements Hands {
       acting: 0,
     };
     for (const other of this.lives)
-      if (other.path === path && this.holds(other) && !this.#twin(other))
+      if (other.path === path && this.holds(other))
         this.broken.push(`${path} begins life ${incarnation} while ${other.incarnation} holds something`);
     this.lives.push(life);
     this.#dispose(life);
+    this.#inside('input');
     scope.add(() => {
       life.over = this.overs += 1;
       life.overAt = this.clock.now();
@@ -114,23 +119,13 @@ export class World implements Hands {
     life.acting -= 1;
   };
 
-  /**
-   * Two known gaps: of two orders to start one id that waited for the same operation, the second does not wait until
-   * what the first opened in vain has closed, if that takes a while. Nor does anybody for the children of a supervisor
-   * that is stopped by force from inside its own turn.
-   */
-  #twin({ path, held, over }: Life): boolean {
-    const together = this.waits || this.reentered || this.asked !== this.answered;
-    return together && (this.reentered || this.reborn.has(path)) && held === 0 && over !== undefined;
-  }
-
   /** Whether it has anything that the next life must not meet. */
   holds(life: Life): boolean {
-    if (life.acting > 0) return false;
     const { shutdown } = life.plan;
     const limitMs = shutdown === 'brutal' ? 0 : shutdown === 'infinity' ? Infinity : shutdown;
     const late = life.over !== undefined && this.clock.now() - life.overAt >= limitMs;
-    return life.held > 0 || (life.over === undefined && !life.scope.closed) || (life.disposing && !late);
+    const working = life.held > 0 || life.acting > 0;
+    return working || (life.over === undefined && !life.scope.closed) || (life.disposing && !late);
   }
 
   watch(path: string): void {
@@ -153,7 +148,10 @@ export class World implements Hands {
   take(op: Op): void {
     if (op.from === 'outside') return this.#do(op);
     this.#waiting[op.from].push(op);
-    if (op.from === 'action') this.supervision.registry.tell(this.#child(op.at), { type: 'act' });
+    // Whose trace it comes from must be traced.
+    if (op.from === 'trace') this.#do({ ...op, do: 'trace' });
+    if (op.from === 'action' || op.from === 'trace')
+      this.supervision.registry.tell(this.#child(op.at), { type: 'act' });
   }
   forgetPlans(): void {
     for (const list of Object.values(this.#waiting)) list.length = 0;
@@ -167,12 +165,15 @@ export class World implements Hands {
     const op = this.#waiting[where].shift();
     if (!op) return;
     this.#depth += 1;
-    this.reentered = true;
+    // What waited for a restart arrives as mail, and may find itself behind this.
+    if (where === 'trace') this.mailLost = true;
     try {
       this.#do(op);
     } finally {
       this.#depth -= 1;
     }
+    // Often several at one moment.
+    if (op.id % 2 === 1) this.#inside(where);
   }
 
   readonly #child = (at: number): string =>
@@ -225,6 +226,7 @@ export class World implements Hands {
       case 'trace':
         return void sys.trace(any, true, ({ at, incarnation }) => {
           if (at !== this.clock.now() || incarnation < 1) this.broken.push(`a wrong trace of ${any}`);
+          this.#inside('trace');
         });
       case 'untrace':
         return void sys.trace(any, false);
@@ -263,10 +265,9 @@ export class World implements Hands {
     this.asked += 1;
     if (this.#starts % 2 === 0)
       void this.supervision.admin(path, { type: 'start_child', spec }).then(this.#answered);
-    else if (this.supervision.startChild(path, spec) === 'pending') {
-      this.asked -= 1;
-      this.waits = true;
-    } else this.#answered();
+    // Whether a start that waits is answered, only who asks by `admin` hears.
+    else if (this.supervision.startChild(path, spec) === 'pending') this.asked -= 1;
+    else this.#answered();
   }
 
   #change(op: Op): void {
