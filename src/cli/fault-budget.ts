@@ -12,7 +12,8 @@ export interface FaultTrap {
 /** Installs the trap on this process. Returns a remover. */
 export const trapFaults = (trap: FaultTrap, budget?: FaultBudget): (() => void) =>
   installProcessTrap({
-    onFault: ({ error, source, owner }) => trap.report(error, source, owner),
+    onFault: ({ error, source, owner, path }) =>
+      trap.report(error, source, path === undefined ? owner : `${owner} of ${path}`),
     onSpent: (count) => trap.spent(count),
     ...(budget ? { budget } : {}),
   });

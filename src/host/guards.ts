@@ -15,9 +15,12 @@ export interface Guards {
    * What it still emits after the end is dropped.
    */
   adopt<T extends EventEmitter>(emitter: T): T;
-  /** `emitter.on(name, guard(listener))`, taken off at the end. For emitters that outlive this effect. */
+  /**
+   * `emitter.on(name, guard(listener))`, or `addEventListener` of a signal or another target, taken off at the end. For
+   * those that outlive this effect, or that somebody else makes speak.
+   */
   listen<A extends unknown[]>(
-    emitter: EventEmitter,
+    emitter: EventEmitter | EventTarget,
     name: string | symbol,
     listener: (...args: A) => void | Promise<void>,
   ): void;
@@ -47,8 +50,7 @@ export function createGuards(owner: Owner): OwnedGuards {
     };
   const listen: Guards['listen'] = (emitter, name, listener) => {
     const guarded = guard(listener) as (...args: unknown[]) => void;
-    emitter.on(name, guarded);
-    removers.push(() => emitter.off(name, guarded));
+    removers.push(listenTo(emitter, name, guarded));
   };
   return {
     guard,
@@ -61,4 +63,17 @@ export function createGuards(owner: Owner): OwnedGuards {
       for (const remove of removers.splice(0)) remove();
     },
   };
+}
+
+function listenTo(
+  emitter: EventEmitter | EventTarget,
+  name: string | symbol,
+  listener: (...args: unknown[]) => void,
+): () => void {
+  if ('on' in emitter) {
+    emitter.on(name, listener);
+    return () => emitter.off(name, listener);
+  }
+  emitter.addEventListener(String(name), listener);
+  return () => emitter.removeEventListener(String(name), listener);
 }

@@ -4,7 +4,7 @@ export { createIds } from './ids.ts';
 export { callbackEffect, promiseEffect } from './effect.ts';
 export type { CallbackArgs, PromiseArgs } from './effect.ts';
 export type { Guards } from './guards.ts';
-export { currentOwner } from './owner.ts';
+export { currentOwner, runOwned } from './owner.ts';
 export type { Owner } from './owner.ts';
 export { countFault, FAULT_BUDGET, installProcessTrap } from './process-trap.ts';
 export type { FaultBudget, ProcessFault, ProcessTrapOptions } from './process-trap.ts';

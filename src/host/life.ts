@@ -125,7 +125,7 @@ function createMouth<E extends EventObject>(self: AnyActorRef, input: LifeInput<
     if (self.getSnapshot().status === 'active') runUnowned(() => self.send(event));
   };
   const fail = (error: unknown): void => toSelf({ type: 'life.failed', error });
-  const owner: Owner = { actorId: self.id, fail };
+  const owner: Owner = { actorId: self.id, path: input.path, fail };
   const guards = createGuards(owner);
   const hear = guards.guard((event: E) => input.onEvent?.(event));
   const mouth: Mouth<E> = {

@@ -6,6 +6,7 @@ import { GRACE_MS, KILL_MS, type Ending, type Life, type Mouth } from './life.ts
 import { readLines, type Line } from './lines.ts';
 import { within } from './pause.ts';
 import { signalGroup, tieGroup, untilAbsent } from './process-group.ts';
+import { killMarked, newMark, withMark } from './process-mark.ts';
 
 /** Which program, and how it is started. */
 export interface ProcessOptions {
@@ -20,6 +21,11 @@ export interface ProcessOptions {
   readonly graceMs?: number;
   /** From SIGKILL to the fault KILL_UNVERIFIED, if something is still there. Default 2,000. */
   readonly killMs?: number;
+  /**
+   * What it has started outside of its group (`setsid`, a daemon) may outlive it. Default false: on Linux that is killed
+   * too, when the process and its group are gone.
+   */
+  readonly keepDaemons?: boolean;
   /** A longer line is cut. Default 65,536 characters. */
   readonly maxLineLength?: number;
   /** What stdin may hold before a write is refused. Default 1 MiB. */
@@ -73,6 +79,7 @@ export class ProcessLife implements Life<ProcessCommand> {
   /** Resolves with the fault when it cannot be killed. */
   readonly #unkillable = Promise.withResolvers<CoppiceError>();
   readonly #tail: string[] = [];
+  readonly #mark = newMark();
   #killing: Promise<CoppiceError | undefined> | undefined;
   #untie: () => void = () => {};
   #askedMs: number | undefined;
@@ -137,13 +144,13 @@ export class ProcessLife implements Life<ProcessCommand> {
   }
 
   #spawn(): ChildProcess {
-    const { command, args = [], env, cwd } = this.#options;
+    const { command, args = [], env = process.env, cwd } = this.#options;
     if (process.platform === 'win32') throw this.#unspawnable('Windows has no process groups');
     try {
       return spawn(command, args, {
         detached: true,
         stdio: 'pipe',
-        ...(env ? { env } : {}),
+        env: withMark(env, this.#mark),
         ...(cwd === undefined ? {} : { cwd }),
       });
     } catch (error) {
@@ -237,16 +244,26 @@ export class ProcessLife implements Life<ProcessCommand> {
   async #killGroup(): Promise<CoppiceError | undefined> {
     const { pid } = this.#child;
     const { killMs } = this.#options;
-    if (pid === undefined || this.#over) return undefined;
-    signalGroup(pid, 'SIGKILL');
-    if (await untilAbsent(pid, this.#clock, killMs)) return this.#gone();
+    if (pid === undefined) return undefined;
+    if ((await this.#isGroupGone(pid, killMs)) && (await this.#areDaemonsGone(killMs))) return undefined;
     const fault = new CoppiceError('KILL_UNVERIFIED', { what: this.#name(), waitMs: killMs });
     this.#unkillable.resolve(fault);
     return fault;
   }
 
+  async #isGroupGone(pid: number, killMs: number): Promise<boolean> {
+    if (this.#over) return true;
+    signalGroup(pid, 'SIGKILL');
+    if (await untilAbsent(pid, this.#clock, killMs)) this.#gone();
+    return this.#over;
+  }
+
+  async #areDaemonsGone(killMs: number): Promise<boolean> {
+    return this.#options.keepDaemons === true || (await killMarked(this.#mark, this.#clock, killMs));
+  }
+
   /** From now on its number may belong to somebody else: nothing is sent to it again. */
-  #gone(): undefined {
+  #gone(): void {
     this.#over = true;
     this.#untie();
   }

@@ -32,6 +32,8 @@ export interface ProcessFault {
   readonly source: 'uncaughtException' | 'unhandledRejection';
   /** The id of the actor that owned the code and fails with it, if the async context tells. */
   readonly owner: string | undefined;
+  /** Of the node of the tree that the owner is, or works for, where that is known. */
+  readonly path: string | undefined;
 }
 
 /** Whom the trap tells. */
@@ -66,7 +68,7 @@ export function installProcessTrap(options: ProcessTrapOptions): () => void {
   };
   const trap = (thrown: unknown, source: ProcessFault['source']): void => {
     const owner = currentOwner();
-    const heard = told({ error: normalizeError(thrown), source, owner: owner?.actorId });
+    const heard = told({ error: normalizeError(thrown), source, owner: owner?.actorId, path: owner?.path });
     owner?.fail(thrown);
     if (!owner) count();
     if (!heard) count();

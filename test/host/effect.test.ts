@@ -1,8 +1,9 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, getEventListeners } from 'node:events';
 import { createActor, setup } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { callbackEffect, createClock, currentOwner, promiseEffect } from '../../src/host/index.ts';
-import type { CallbackArgs } from '../../src/host/index.ts';
+import type { CallbackArgs, Guards } from '../../src/host/index.ts';
+import { createStand, eventually } from './stand.ts';
 
 /** A machine that owns one effect and notes how it failed. */
 function owner(run: (args: CallbackArgs<{ type: 'poke' }, { n: number }>) => void | (() => void)) {
@@ -194,5 +195,87 @@ describe('the clock', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     clock.clearTimeout(timer);
     expect(fired).toBe(false);
+  });
+});
+
+describe('an effect that ends', () => {
+  /** What its supervisor reports of it, beside its start. */
+  const reportsOf = (stand: ReturnType<typeof createStand>): string[] =>
+    stand.reports
+      .filter(({ body }) => body.type === 'child_terminated' || body.type === 'disposer_failed')
+      .map(({ body }) => `${body.type}: ${'error' in body ? body.error?.message : ''}`);
+  const first = (run: (args: CallbackArgs<{ type: 'none' }, { incarnation: number }>) => () => void) =>
+    callbackEffect<{ type: 'none' }, { incarnation: number }>((args) =>
+      args.input.incarnation === 1 ? run(args) : undefined,
+    );
+  const boom = (): never => {
+    throw new Error('cleanup');
+  };
+
+  it('by a failure of its own is reported for that alone, and cleans up once', async () => {
+    let cleanups = 0;
+    const logic = first(({ fail }) => {
+      setTimeout(() => fail(new Error('first')), 1);
+      return () => void (cleanups += 1);
+    });
+    const stand = createStand([{ id: 'one', logic }]);
+    await eventually(() => stand.life('one') === 2);
+    expect([reportsOf(stand), cleanups]).toEqual([['child_terminated: first'], 1]);
+  });
+
+  it('by a failure, and whose cleanup fails as well, has failed for both, with the code of the first', async () => {
+    const failure = Object.assign(new Error('first'), { code: 'E_FIRST' });
+    const logic = first(({ fail }) => {
+      setTimeout(() => fail(failure), 1);
+      return boom;
+    });
+    const stand = createStand([{ id: 'one', logic }]);
+    await eventually(() => stand.life('one') === 2);
+    expect(reportsOf(stand)).toEqual(['child_terminated: first; and then its cleanup failed: cleanup']);
+    expect(stand.bodies('one', 'child_terminated')[0]).toMatchObject({
+      error: { code: 'E_FIRST', cause: { message: 'first' } },
+    });
+  });
+
+  it('because it is stopped still runs what listens to its signal, guarded or not, before its cleanup', async () => {
+    const told: string[] = [];
+    const logic = callbackEffect(({ signal, guard, listen }) => {
+      signal.addEventListener('abort', () => void told.push('bare'));
+      signal.addEventListener(
+        'abort',
+        guard(() => void told.push('guarded')),
+      );
+      listen(signal, 'abort', () => void told.push('listening'));
+      return () => void told.push('cleanup');
+    });
+    const stand = createStand([{ id: 'one', logic }]);
+    await stand.stop();
+    expect(told).toEqual(['bare', 'guarded', 'listening', 'cleanup']);
+  });
+
+  it.each([
+    ['a guarded listener of its signal', (guard: Guards['guard']) => [guard(boom), () => {}] as const],
+    ['its cleanup', () => [() => {}, boom] as const],
+  ])('with a throw in %s is stopped all the same, and its supervisor says so', async (_, parts) => {
+    const logic = callbackEffect(({ signal, guard }) => {
+      const [listener, cleanup] = parts(guard);
+      signal.addEventListener('abort', listener);
+      return cleanup;
+    });
+    const stand = createStand([{ id: 'one', logic }]);
+    await stand.stop();
+    expect(reportsOf(stand)).toEqual(['disposer_failed: cleanup']);
+  });
+
+  it('hears a shared signal no more, and leaves no listener on it', async () => {
+    const shared = new AbortController();
+    let heard = 0;
+    const logic = callbackEffect(({ listen }) => listen(shared.signal, 'abort', () => void (heard += 1)));
+    const stand = createStand([{ id: 'one', logic }]);
+    expect(getEventListeners(shared.signal, 'abort')).toHaveLength(1);
+    await stand.stop();
+    expect(getEventListeners(shared.signal, 'abort')).toEqual([]);
+    shared.abort();
+    expect(heard).toBe(0);
   });
 });

@@ -69,7 +69,7 @@ export function createStand(
 
 /** Waits generously until something holds. */
 export const eventually = (holds: () => boolean, what = 'it'): Promise<void> =>
-  expect.poll(holds, { timeout: 15_000, interval: 5, message: `${what} never came true` }).toBe(true);
+  expect.poll(holds, { timeout: 30_000, interval: 5, message: `${what} never came true` }).toBe(true);
 
 /** Does a process run? A zombie that nobody has reaped does not. */
 export function runs(pid: number): boolean {
