@@ -58,6 +58,7 @@ export async function servePage(port: number): Promise<Server> {
   const files: Readonly<Record<string, readonly [type: string, text: string]>> = {
     '/': ['text/html', read('index.html')],
     '/style.css': ['text/css', read('style.css')],
+    '/drawing.css': ['text/css', read('drawing.css')],
     '/main.ts': ['text/javascript', await bundle('examples/browser/main.ts')],
   };
   const server = createServer((request, response) => {

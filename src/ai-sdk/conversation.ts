@@ -11,21 +11,38 @@ export interface Conversation {
   readonly said: readonly Said[];
   /** The result each line was read from. */
   readonly parts: ReadonlyMap<number, ToolResult>;
+  /** Where the newest step begins. */
+  readonly step: number;
 }
 
+/**
+ * A user message is the person's when the turn before it had ended. One that stands behind the results of tools, in
+ * the middle of a turn, is what an agent adds to each of its steps: a reminder, the time, a picture.
+ */
 export function readPrompt(prompt: LanguageModelV4Prompt): Conversation {
   const said: Said[] = [];
   const parts = new Map<number, ToolResult>();
+  let step = 0;
+  let ended = true;
   for (const message of prompt) {
-    if (message.role === 'user') said.push({ kind: 'person' });
+    if (message.role === 'user' && ended) step = said.push({ kind: 'person' });
     if (message.role !== 'assistant' && message.role !== 'tool') continue;
+    if (message.role === 'assistant') step = said.length;
+    ended = isLast(message);
     for (const part of message.content) {
       if (part.type === 'tool-result') parts.set(said.length, part);
       said.push(...lineOf(part));
     }
   }
-  return { said, parts };
+  return { said, parts, step };
 }
+
+/** A turn ends with words of the model. */
+const isLast = ({
+  role,
+  content,
+}: Extract<LanguageModelV4Message, { role: 'assistant' | 'tool' }>): boolean =>
+  role === 'assistant' && !content.at(-1)?.type.startsWith('tool-');
 
 function lineOf(part: Part): Said[] {
   if (part.type === 'tool-call') {

@@ -43,9 +43,9 @@ export function toolLoopBreaker(options: ToolLoopBreakerOptions = {}): LanguageM
   return {
     specificationVersion: 'v4',
     async transformParams({ params }) {
-      const { prompt, notice, ending } = watched(params.prompt, policy);
+      const { prompt, notices, ending } = watched(params.prompt, policy);
       seen.set(prompt, ending);
-      if (notice && !told.has(params.prompt)) onLoop?.(notice);
+      if (!told.has(params.prompt)) for (const notice of notices) onLoop?.(notice);
       told.add(params.prompt);
       return { ...params, prompt };
     },
@@ -68,22 +68,22 @@ export function toolLoopBreaker(options: ToolLoopBreakerOptions = {}): LanguageM
 
 interface Watched {
   readonly prompt: LanguageModelV4Prompt;
-  /** What the newest result led to. */
-  readonly notice: ToolLoopNotice | null;
+  /** What the results of the newest step led to. */
+  readonly notices: readonly ToolLoopNotice[];
   /** What is said instead of asking the model; null while it may be asked. */
   readonly ending: string | null;
 }
 
 function watched(prompt: LanguageModelV4Prompt, policy: LoopPolicyOptions): Watched {
-  const { said, parts } = readPrompt(prompt);
-  const { loop, warnings } = replayLoop({ policy }, said);
+  const { said, parts, step } = readPrompt(prompt);
+  const { loop, warnings, news } = replayLoop({ policy }, said);
   const inParts = [...warnings].flatMap(([at, warning]) => {
     const part = parts.get(at);
     return part ? [[part, warning] as const] : [];
   });
   return {
     prompt: withWarnings(prompt, new Map(inParts)),
-    notice: noticeIn(loop),
+    notices: [...news].filter(([at]) => at >= step).map(([, finding]) => noticeIn(finding, loop)),
     ending: loop.state === 'open' ? endingIn(loop) : null,
   };
 }
@@ -91,13 +91,13 @@ function watched(prompt: LanguageModelV4Prompt, policy: LoopPolicyOptions): Watc
 const endingIn = ({ memory: { tripped, policy } }: LoopState): string =>
   tripped ? noticeOf(tripped, policy) : '';
 
-function noticeIn({ memory: { verdict, policy } }: LoopState): ToolLoopNotice | null {
-  if (!verdict?.news) return null;
-  const { level, detector, count, toolName, pairedToolName } = verdict;
-  return { level, detector, count, toolName, pairedToolName, message: noticeOf(verdict, policy) };
+function noticeIn(finding: LoopFinding, { memory: { policy } }: LoopState): ToolLoopNotice {
+  const { level, detector, count, toolName, pairedToolName } = finding;
+  return { level, detector, count, toolName, pairedToolName, message: noticeOf(finding, policy) };
 }
 
-const STOPPED: LanguageModelV4FinishReason = { unified: 'stop', raw: undefined };
+/** What it is called in the gateway too. */
+const STOPPED: LanguageModelV4FinishReason = { unified: 'stop', raw: 'tool-loop' };
 const NOTHING_USED: LanguageModelV4Usage = {
   inputTokens: { total: 0, noCache: 0, cacheRead: 0, cacheWrite: 0 },
   outputTokens: { total: 0, text: 0, reasoning: 0 },

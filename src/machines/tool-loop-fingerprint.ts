@@ -114,8 +114,11 @@ export function actionOf(input: unknown): string {
   return isObject(value) && typeof value['action'] === 'string' ? value['action'] : '';
 }
 
-/** Marks around untrusted content carry an id that is new every time. */
-const unmarked: Word = (text) => text.replaceAll(/(<<<[A-Z_ ]*UNTRUSTED[A-Z_ ]*)[^>]*>>>/g, '$1>>>');
+/**
+ * Marks around untrusted content carry an id that is new every time. Its content may be full of half a mark: what the
+ * pattern may take is bounded, so that its time is, too.
+ */
+const unmarked: Word = (text) => text.replaceAll(/(<<<[A-Z_ ]{0,40}UNTRUSTED)[^<>]{0,200}>>>/g, '$1>>>');
 
 const REPLACED: readonly (readonly [pattern: RegExp, by: string])[] = [
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?/g, '<time>'],

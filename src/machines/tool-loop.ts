@@ -267,16 +267,29 @@ export interface LoopState {
 }
 
 /** The state of a breaker that has seen nothing yet, for whoever steps it by hand. */
-export function beginLoop(input: ToolLoopInput = {}): LoopState {
-  const [{ value, context }] = initialTransition(toolLoopMachine, input);
-  return { state: value, memory: context };
-}
+export const beginLoop = (input: ToolLoopInput = {}): LoopState => ({ state: FIRST, memory: begun(input) });
+
+/** What the machine begins in. Asked once: one begins with every turn, and nothing but the memory depends on the input. */
+const FIRST: LoopState['state'] = initialTransition(toolLoopMachine, {})[0].value;
 
 /** What the machine makes of an event. Pure. What it found is `memory.verdict`. */
 export function stepLoop({ state, memory }: LoopState, event: ToolLoopEvent): LoopState {
   const before = toolLoopMachine.resolveState({ value: state, context: memory });
   const [{ value, context }] = transition(toolLoopMachine, before, event);
   return { state: value, memory: context };
+}
+
+/**
+ * The same for an answer after which nothing but the memory is new, which are nearly all of a long conversation: it is
+ * replayed from its beginning, again and again. Undefined: it is for the machine to say.
+ */
+export function stepQuietly({ state, memory }: LoopState, answered: Answered): LoopState | undefined {
+  if (state !== 'closed' && state !== 'warning') return undefined;
+  const history = after(memory, answered);
+  const finding = detect(memory.policy, history);
+  if (finding && (finding.level === 'critical' || isNews(memory, finding))) return undefined;
+  const verdict = finding && { ...finding, news: false };
+  return { state: finding ? 'warning' : 'closed', memory: { ...memory, ...history, verdict } };
 }
 
 const asked = { toolName: 'look', call: 'look:1', result: 'a', poll: false };
