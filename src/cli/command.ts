@@ -22,6 +22,13 @@ export function command(program: Command, name: string, description: string, exa
     .addHelpText('after', `\nExample:\n  ${example}\n`);
 }
 
+/** For what asks no gateway: how to reach one is taken, and not spoken of. */
+export function withoutGateway(one: Command): Command {
+  for (const option of one.options)
+    if (/^--(url|token|state-dir)$/.test(option.long ?? '')) option.hideHelp();
+  return one;
+}
+
 /**
  * A command that has commands of its own, and does `otherwise` when none of them is named. Options may stand before
  * and after the inner name, so inner actions read `optsWithGlobals()`.

@@ -56,8 +56,12 @@ export function complaint(thrown: unknown, json: boolean): string {
 function causes(thrown: unknown): string[] {
   const found: string[] = [];
   let at = thrown instanceof Error ? thrown.cause : undefined;
-  while (at !== undefined && found.length < 5) {
-    found.push(normalizeError(at).message);
+  let above = normalizeError(thrown).message;
+  for (let depth = 0; at !== undefined && depth < 5; depth += 1) {
+    const { message } = normalizeError(at);
+    // Many templates hold the reason already.
+    if (!above.includes(message)) found.push(message);
+    above = message;
     at = at instanceof Error ? at.cause : undefined;
   }
   return found;

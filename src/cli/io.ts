@@ -1,3 +1,4 @@
+import { expectForeignCode } from './foreign-code.ts';
 import type { Terminal } from './render/screen.ts';
 
 /** What a command writes to. Handed in, so that a test can read it. */
@@ -15,12 +16,15 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Called before a module of the caller is loaded. */
+  readonly foreign?: () => void;
 }
 
 export function processIo(): Io {
   // `coppice tree | head` closes the pipe: nobody reads any more, so nothing is left to do or to report.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', onStreamError);
-  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env };
+  const { stdin, stdout, stderr, env } = process;
+  return { stdin, stdout, stderr, env, foreign: expectForeignCode };
 }
 
 function onStreamError(error: NodeJS.ErrnoException): void {

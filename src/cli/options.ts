@@ -5,3 +5,8 @@ export interface CommonOptions {
   readonly token?: string;
   readonly stateDir?: string;
 }
+
+/** What `chat` takes, for one answer and for a conversation. */
+export interface ChatOptions extends CommonOptions {
+  readonly session: string;
+}

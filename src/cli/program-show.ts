@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { command, type Done, group, wholeNumber } from './command.ts';
+import { command, type Done, group, wholeNumber, withoutGateway } from './command.ts';
 import type { Io } from './io.ts';
 import type { CommonOptions } from './options.ts';
 import { addTestgen } from './program-testgen.ts';
@@ -47,20 +47,23 @@ function addMachines(program: Command, io: Io, done: Done): void {
     'coppice machines show session',
     names,
   );
-  command(machines, 'ls', 'List the machines.', 'coppice machines ls').action(
+  withoutGateway(machines);
+  withoutGateway(command(machines, 'ls', 'List the machines.', 'coppice machines ls')).action(
     (_options: object, self: Command) => names(self.optsWithGlobals()),
   );
-  command(
-    machines,
-    'show',
-    'Show the states, events and effects of one machine.',
-    'coppice machines show session --json',
+  withoutGateway(
+    command(
+      machines,
+      'show',
+      'Show the states, events and effects of one machine.',
+      'coppice machines show session --json',
+    ),
   )
     .argument('<name>', 'a machine, as `coppice machines ls` names it')
     .action(async (name: string, _options: object, self: Command) =>
       done(await (await load()).show(io, name, self.optsWithGlobals())),
     );
-  command(
+  const draw = command(
     machines,
     'diagram',
     'Draw one machine as a Mermaid state diagram.',
@@ -68,11 +71,15 @@ function addMachines(program: Command, io: Io, done: Done): void {
       'coppice machines diagram session --out session.mmd',
       'coppice machines diagram run --out run.md',
       'coppice machines diagram gate --json',
+      'coppice machines diagram --from ./door.ts --out door.md',
     ].join('\n  '),
-  )
-    .argument('<name>', 'a machine, as `coppice machines ls` names it')
+  );
+  withoutGateway(draw)
+    .argument('[name]', 'a machine of coppice, as `coppice machines ls` names it')
+    .option('--from <file>', 'a module of yours that exports a machine of XState 5 (.ts, .js, .mjs)')
+    .option('--export <name>', 'which export (default: machine, else the only machine there is)')
     .option('--out <file>', 'write it there instead of showing it; *.md: as a page with the diagram in it')
-    .action(async (name: string, _options: object, self: Command) =>
+    .action(async (name: string | undefined, _options: object, self: Command) =>
       done(await (await load()).draw(io, name, self.optsWithGlobals())),
     );
 }

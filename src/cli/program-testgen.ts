@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { command, type Done, wholeNumber } from './command.ts';
+import { command, type Done, wholeNumber, withoutGateway } from './command.ts';
 import type { Io } from './io.ts';
 
 /** As the kit and the renderer have them; repeated here so that starting `coppice` loads neither. */
@@ -11,7 +11,7 @@ const MOST = 10_000_000;
 export function addTestgen(program: Command, io: Io, done: Done): void {
   const limit = (flag: string, what: string): Option =>
     new Option(`--${flag} <count>`, what).argParser(wholeNumber(1, MOST));
-  command(
+  const testgen = command(
     program,
     'testgen',
     'Write a test file from a machine: every path a test, replayed on a simulated clock. Needs no gateway.',
@@ -21,7 +21,8 @@ export function addTestgen(program: Command, io: Io, done: Done): void {
       'coppice testgen --from ./shop.ts --export cart --format node --out cart.test.mjs',
       'coppice testgen --from ./door.ts --out door.test.ts --check',
     ].join('\n  '),
-  )
+  );
+  withoutGateway(testgen)
     .argument('[machine]', 'a machine of coppice, as `coppice machines ls` names it')
     .option('--from <file>', 'a module of yours that exports a machine of XState 5 (.ts, .js, .mjs)')
     .option('--export <name>', 'which export (default: machine, else the only machine there is)')

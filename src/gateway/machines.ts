@@ -38,9 +38,9 @@ export function describeMachine(name: string): MachineView | undefined {
   };
 }
 
-/** As a Mermaid state diagram. Undefined: there is no such machine. */
-export function drawMachine(name: string): string | undefined {
-  const machine = MACHINES.get(name);
+/** As a Mermaid state diagram: one of ours by its name, or any. Undefined: there is no machine of that name. */
+export function drawMachine(of: string | AnyStateMachine): string | undefined {
+  const machine = typeof of === 'string' ? MACHINES.get(of) : of;
   return machine && diagram(machine);
 }
 

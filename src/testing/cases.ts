@@ -1,7 +1,8 @@
 import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
-import type { EventCases, ModelOptions } from './contract.ts';
-import { schemaCases } from './schema-cases.ts';
-import { nodesOf } from './transitions.ts';
+import { CoppiceError } from '../errors.ts';
+import type { EventCases, EventSchema, ModelOptions } from './contract.ts';
+import { isSchema, schemaCases, typesOf } from './schema-cases.ts';
+import { nodesOf } from './nodes.ts';
 
 /** The plain events that are tried, and the types for which nobody gave one. */
 export interface Cases {
@@ -16,13 +17,30 @@ export function casesOf(machine: AnyStateMachine, options: ModelOptions): Cases 
   const fixed = [options.events, options.examples].flatMap((cases) =>
     cases === undefined ? [] : listed(cases),
   );
-  const made = Object.entries(options.schemas ?? {}).flatMap(([type, schema]) => schemaCases(type, schema));
+  const given = new Set(fixed.map(({ type }) => type));
+  const made = ofSchemas(options.schemas ?? {}, given);
   const varying = [options.events, options.examples].filter((cases) => typeof cases === 'function');
   const known = new Set([...fixed, ...made].map(({ type }) => type));
   const assumed = options.events || varying.length > 0 ? [] : unknownTypes(machine, known);
   const constant = [...fixed, ...made, ...assumed.map((type) => ({ type })), ...routes(machine)];
   const sources: Source[] = [() => constant, ...(varying as Source[])];
   return { at: (snapshot) => sources.flatMap((source) => source(snapshot)), assumed };
+}
+
+/** Where the caller gave cases of a type, a schema that none can be made from is no loss. */
+function ofSchemas(
+  schemas: NonNullable<ModelOptions['schemas']>,
+  given: ReadonlySet<string>,
+): readonly AnyEventObject[] {
+  const byType = isSchema(schemas) ? typesOf(schemas) : Object.entries<EventSchema>({ ...schemas });
+  return byType.flatMap(([type, schema]) => {
+    try {
+      return schemaCases(type, schema);
+    } catch (error) {
+      if (given.has(type) && error instanceof CoppiceError) return [];
+      throw error;
+    }
+  });
 }
 
 const listed = (cases: EventCases): readonly AnyEventObject[] =>

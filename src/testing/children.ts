@@ -2,12 +2,14 @@ import type { AnyActorRef, AnyMachineSnapshot } from 'xstate';
 import type { Plain } from './contract.ts';
 import { toPlain } from './plain.ts';
 import type { NameActor } from './plain.ts';
+import { sourceNames } from './source-names.ts';
 
 /** Ids XState makes up: they differ from run to run. */
 const MADE_UP = /^x:\d+$/;
 
 /** The actors of a snapshot by a name that is the same in every run: their id, else `SRC#N`. */
 export function namedChildren(snapshot: AnyMachineSnapshot): ReadonlyMap<string, AnyActorRef> {
+  const sources = sourceNames(snapshot.machine);
   const counts = new Map<string, number>();
   const named = new Map<string, AnyActorRef>();
   for (const [id, ref] of Object.entries(
@@ -17,7 +19,8 @@ export function namedChildren(snapshot: AnyMachineSnapshot): ReadonlyMap<string,
     const source = typeof ref.src === 'string' ? ref.src : 'inline';
     const nth = (counts.get(source) ?? 0) + 1;
     if (MADE_UP.test(id)) counts.set(source, nth);
-    named.set(MADE_UP.test(id) ? `${source}#${nth}` : id, ref);
+    const given = sources.get(id) ?? id;
+    named.set(MADE_UP.test(id) ? `${source}#${nth}` : given in snapshot.children ? id : given, ref);
   }
   return named;
 }

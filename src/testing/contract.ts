@@ -124,7 +124,7 @@ export type EventCases =
  */
 export type EventSchema = object;
 
-/** Values by actor id, one edge each; a function when they depend on where we are. An empty list: it never happens. */
+/** Values by the id of the actor or by the name of its source, one edge each; a function when they depend on where we are. An empty list: it never happens. */
 export type ActorCases = Readonly<
   Record<string, readonly unknown[] | ((snapshot: AnyMachineSnapshot) => readonly unknown[])>
 >;
@@ -149,7 +149,8 @@ export interface ModelOptions<M extends AnyStateMachine = AnyStateMachine> {
    */
   readonly events?: EventCases;
   readonly examples?: EventCases;
-  readonly schemas?: Readonly<Record<string, EventSchema>>;
+  /** By event type; or one schema of all events, a union that is told apart by `type`. */
+  readonly schemas?: Readonly<Record<string, EventSchema>> | EventSchema;
   /** Outputs of actors. Default: one `undefined`. */
   readonly outputs?: ActorCases;
   /** Errors of actors. Default: one plain Error. */
@@ -205,6 +206,12 @@ export interface Generated {
   readonly assumed: readonly string[];
   /** Pairs `STATE EVENT`: reached, and the event would vanish there. */
   readonly unhandled: readonly string[];
+  /** `STATE EVENT: ERROR`: reached, and the machine fails there; each error once. A path leads to each. */
+  readonly fatal: readonly string[];
+  /** `ACTOR in STATE`: reached, and if that actor fails, the machine fails with it, for nothing listens. Each once. */
+  readonly unguarded: readonly string[];
+  /** Cases for actors that were never running, as `outputs.NAME`. */
+  readonly unused: readonly string[];
   /** What broke `invariant` while exploring, each with a shortest path that leads there. */
   readonly violations: readonly Violation[];
 }

@@ -1,6 +1,7 @@
 import type { Coverage } from './contract.ts';
 import { activeNodes, glob } from './paths.ts';
-import { nodesOf, pathOf } from './transitions.ts';
+import { nodesOf, pathOf } from './nodes.ts';
+import { isRefusal } from './transitions.ts';
 import type { TransitionWatch } from './transitions.ts';
 import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode } from 'xstate';
 
@@ -58,7 +59,7 @@ function toCoverage(
   states: ReadonlyMap<string, number>,
   outcomes: ReadonlyMap<string, number>,
 ): Coverage {
-  const names = [...outcomes.keys()].filter((name) => !name.endsWith(REFUSED));
+  const names = [...outcomes.keys()].filter((name) => !isRefusal(name));
   const guarded = names.filter((name) => outcomes.has(name + REFUSED));
   const both = (name: string) => ({ taken: outcomes.get(name)!, refused: outcomes.get(name + REFUSED)! });
   return {

@@ -89,8 +89,9 @@ function actionsOf(
 ): Plain[] {
   const nameActor = actorNamer(snapshot);
   const told = effects.filter(({ type }) => !UNTOLD.has(type));
-  return told.map(({ type, params }): Plain => {
-    const name = actionName(type, params, snapshot);
+  return told.map((asked): Plain => {
+    const { type, params } = asked;
+    const name = actionName(asked, snapshot);
     if (how === 'names' || params === undefined) return name;
     const bare =
       type === 'xstate.sendTo' || type === 'xstate.emit' ? (params as { event: unknown }).event : params;
@@ -98,11 +99,11 @@ function actionsOf(
   });
 }
 
-function actionName(type: string, params: unknown, snapshot: AnyMachineSnapshot): string {
+function actionName({ type, params, target }: Asked, snapshot: AnyMachineSnapshot): string {
   if (type !== 'xstate.emit' && type !== 'xstate.sendTo') return type;
   const { event, to } = params as { event?: { type?: string }; to?: AnyActorRef };
   if (type === 'xstate.emit') return `emit ${event?.type}`;
-  return `send ${targetName(to, snapshot)} ${event?.type}`;
+  return `send ${target ?? targetName(to, snapshot)} ${event?.type}`;
 }
 
 function targetName(to: AnyActorRef | undefined, snapshot: AnyMachineSnapshot): string {

@@ -50,7 +50,12 @@ export function generation(model: Model, options: GenerateOptions): Generation {
   const cut = (one: Cut): void => void cuts.set(one.what, one);
   const broken = new Map<string, readonly [ModelState, Move]>();
   const unheard = new Set<string>();
-  const look = looking(options, broken);
+  const weak = weaknesses(model);
+  const check = looking(options, broken);
+  const look: typeof check = (before, move, after) => {
+    weak.look(before, move, after);
+    check(before, move, after);
+  };
   const graph = strategy === 'random' ? undefined : explored(model, budget, options, cut, look);
   const chosen = collector(model, budget, options, expect, cut, (before, move, after) => {
     look(before, move, after);
@@ -59,6 +64,8 @@ export function generation(model: Model, options: GenerateOptions): Generation {
   const { take } = chosen;
   if (strategy === 'random') random({ model, budget, take }, seed, walks);
   else if (graph) ON_MAP[strategy]({ model, graph, budget, take, cut });
+  // A machine that hears nothing begins all the same.
+  if (chosen.paths().length === 0) take(perform(model, []));
   const generated: Generated = {
     machine: model.machine.id,
     strategy,
@@ -69,6 +76,7 @@ export function generation(model: Model, options: GenerateOptions): Generation {
     cut: [...cuts.values()],
     assumed: model.cases.assumed,
     unhandled: graph?.unhandled ?? [...unheard].toSorted(),
+    ...weak.found(),
     violations: graph ? violationsOf(model, graph, expect, broken) : chosen.violations(),
   };
   return { generated, model, graph, expect };
@@ -99,6 +107,30 @@ function looking({ invariant }: GenerateOptions, broken: Broken) {
     if (text === undefined) return;
     const place = `${stateName(before.snapshot)} ${shortType(move.event.type)}: ${text}`;
     if (!broken.has(place)) broken.set(place, [before, move]);
+  };
+}
+
+/** Where the machine fails, or would if one of its actors did. Each kind is told with the first place. */
+function weaknesses(model: Model) {
+  const fatal = new Map<string, string>();
+  const unguarded = new Map<string, string>();
+  const see = (state: ModelState): void => {
+    for (const name of model.unguarded(state))
+      if (!unguarded.has(name)) unguarded.set(name, `${name} in ${stateName(state.snapshot)}`);
+  };
+  see(model.start);
+  return {
+    look(before: ModelState, { event }: Move, after: ModelState): void {
+      see(after);
+      if (after.failure === undefined) return;
+      const kind = `${shortType(event.type)}: ${after.failure}`;
+      if (!fatal.has(kind)) fatal.set(kind, `${stateName(before.snapshot)} ${kind}`);
+    },
+    found: () => ({
+      fatal: [...fatal.values()].toSorted(),
+      unguarded: [...unguarded.values()].toSorted(),
+      unused: model.unused(),
+    }),
   };
 }
 

@@ -1,9 +1,11 @@
-import { getAdjacencyMap, getShortestPaths } from '@xstate/graph';
+import { getAdjacencyMap } from '@xstate/graph';
 import type { ActorLogic, AnyEventObject, NonReducibleUnknown, Snapshot } from 'xstate';
-import type { Budget, Cut, GenerateOptions, Move } from './contract.ts';
+import { plainContext } from './children.ts';
+import type { Budget, Cut, GenerateOptions, Move, Plain } from './contract.ts';
 import type { Model, ModelState } from './model.ts';
 import { moveKey } from './moves.ts';
 import { stateName } from './paths.ts';
+import { digestOf, stableText } from './plain.ts';
 
 /** One state of the map; the first that was found of all that have its key. */
 export interface Vertex {
@@ -43,7 +45,7 @@ export const FULL_BUDGET: Required<Budget> = {
 type Options = Pick<GenerateOptions, 'stopWhen' | 'progress'>;
 type Looked = (before: ModelState, move: Move, after: ModelState) => void;
 
-/** The map of all states within the budget: adjacency and shortest paths by `@xstate/graph`. */
+/** The map of all states within the budget: the adjacency map of `@xstate/graph`, and how far each is. */
 export function explored(
   model: Model,
   budget: Required<Budget>,
@@ -76,21 +78,29 @@ export function explored(
       from.out.push({ from, to, move: event['move'] as Move, outcomes: walker.outcomes(event) });
     }
   }
-  for (const path of getShortestPaths(walker.logic, traversal)) {
-    const last = path.steps.at(-1);
-    const move = last?.event.type === 'xstate.init' ? undefined : (last?.event['move'] as Move | undefined);
-    const from = path.steps.at(-2)?.state;
-    const to = byKey.get(model.key(path.state as unknown as ModelState))!;
-    const source = from && byKey.get(model.key(from as unknown as ModelState));
-    to.depth = path.steps.length - 1;
-    to.via = source?.out.find((edge) => edge.move === move && edge.to === to);
-  }
+  const vertices = [...byKey.values()];
+  measure(vertices);
   return {
-    vertices: [...byKey.values()],
+    vertices,
     at: (key) => byKey.get(key),
     transitions: walker.count(),
     unhandled: walker.unhandled(),
   };
+}
+
+/**
+ * The shortest way to each, breadth first from the first. Not by `getShortestPaths`, which keeps each path whole: in a
+ * machine that counts to 10,000 that is all the time and all the memory.
+ */
+function measure([start]: readonly Vertex[]): void {
+  const reached = new Set(start ? [start] : []);
+  for (const vertex of reached)
+    for (const edge of vertex.out) {
+      if (reached.has(edge.to)) continue;
+      reached.add(edge.to);
+      edge.to.via = edge;
+      edge.to.depth = vertex.depth + 1;
+    }
 }
 
 interface Walker {
@@ -102,7 +112,7 @@ interface Walker {
   unhandled(): readonly string[];
 }
 
-/** The model as a logic. What was walked once is remembered: the map is walked twice. */
+/** The model as a logic. What was walked once is remembered. */
 function createWalker(
   model: Model,
   budget: Required<Budget>,
@@ -120,15 +130,17 @@ function createWalker(
   const firsts = new Map([[model.key(model.start), model.start]]);
   const seen = new Set<string>();
   let count = 0;
-  const overBudget = (): boolean => {
+  const widest = createWidest();
+  const overBudget = (state: ModelState): boolean => {
+    widest.add(state);
     const what =
       seen.size > budget.states ? 'states' : count > budget.transitions ? 'transitions' : undefined;
-    if (what) cut(exploringCut(what, budget[what]));
+    if (what) cut(exploringCut(what, budget[what], widest.text()));
     return what !== undefined;
   };
   const expand = (state: ModelState): readonly MoveEvent[] => {
     seen.add(model.key(state));
-    if (stopWhen?.(state.snapshot) === true || overBudget()) return [];
+    if (stopWhen?.(state.snapshot) === true || overBudget(state)) return [];
     if (seen.size % 500 === 0)
       progress?.({ phase: 'explore', states: seen.size, transitions: count, paths: 0 });
     for (const type of model.unheard(state)) unhandled.add(`${stateName(state.snapshot)} ${type}`);
@@ -167,11 +179,30 @@ function createWalker(
   };
 }
 
-const exploringCut = (what: 'states' | 'transitions', limit: number): Cut => ({
+const exploringCut = (what: 'states' | 'transitions', limit: number, widest: string): Cut => ({
   what,
   limit,
-  text: `exploring stopped at ${limit} ${what}: what lies beyond is on no path; raise budget.${what}, or make many states one with serialize: abstract({ cap, drop })`,
+  text: `exploring stopped at ${limit} ${what}${widest}: what lies beyond is on no path; raise budget.${what}, or make many states one with abstract: { cap, drop }`,
 });
+
+/** Finds the part of the context that makes the most states: what counts for ever is what has to be capped. */
+function createWidest() {
+  const values = new Map<string, Set<string>>();
+  return {
+    add({ snapshot }: ModelState): void {
+      const context = plainContext(snapshot) as Readonly<Record<string, Plain>>;
+      for (const [key, value] of Object.entries(context)) {
+        const known = values.get(key) ?? new Set();
+        values.set(key, known.add(digestOf(stableText(value))));
+      }
+    },
+    text(): string {
+      const sizes = [...values].map(([key, { size }]) => [key, size] as const);
+      const [key, size] = sizes.toSorted((one, other) => other[1] - one[1])[0] ?? ['', 0];
+      return size > 100 ? ` (context.${key} alone had ${size} values)` : '';
+    },
+  };
+}
 
 /** The moves of the shortest path to a vertex, then those given. */
 export function wayTo(vertex: Vertex, ...then: readonly Move[]): readonly Move[] {

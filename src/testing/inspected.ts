@@ -1,10 +1,11 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 import { CoppiceError } from '../errors.ts';
-import { nodesOf } from './transitions.ts';
+import { nodesOf } from './nodes.ts';
 
-/** Throws TEST_NOT_A_MACHINE, or TEST_NOT_PROVIDED with every guard and delay that has a name and nothing behind it. */
+/** Throws TEST_NOT_A_MACHINE, TEST_START_FAILED for a state that cannot be entered, or TEST_NOT_PROVIDED with every guard and delay that has a name and nothing behind it. */
 export function inspected(machine: unknown): asserts machine is AnyStateMachine {
   if (!isMachine(machine)) throw new CoppiceError('TEST_NOT_A_MACHINE', { what: describe(machine) });
+  enterable(machine);
   const missing = nodesOf(machine.root).flatMap((node) => [
     ...missingGuards(node, machine.implementations.guards),
     ...missingDelays(node, machine.implementations.delays),
@@ -14,6 +15,16 @@ export function inspected(machine: unknown): asserts machine is AnyStateMachine 
     machine: machine.id,
     names: [...new Set(missing)].join(', '),
   });
+}
+
+/** XState looks at `initial` when a state is entered for the first time. */
+function enterable({ id, root }: AnyStateMachine): void {
+  try {
+    for (const node of nodesOf(root)) if (node.type === 'compound') void node.initial.target;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new CoppiceError('TEST_START_FAILED', { machine: id, reason }, { cause });
+  }
 }
 
 function isMachine(value: unknown): value is AnyStateMachine {

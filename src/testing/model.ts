@@ -1,20 +1,29 @@
 import { createActor, createEmptyActor, fromTransition } from 'xstate';
-import type { AnyActorRef, AnyActorScope, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
+import type {
+  AnyActorRef,
+  AnyActorScope,
+  AnyEventObject,
+  AnyMachineSnapshot,
+  AnyStateMachine,
+  AnyStateNode,
+} from 'xstate';
 import { CoppiceError } from '../errors.ts';
 import { casesOf } from './cases.ts';
 import type { Cases } from './cases.ts';
 import { namedChildren } from './children.ts';
-import type { ModelOptions, Move, Plain } from './contract.ts';
+import type { ModelOptions, Move } from './contract.ts';
+import { errorText } from './expected.ts';
 import { inspected } from './inspected.ts';
-import { movesAt, occurrence, unheardAt } from './moves.ts';
+import { movesAt, occurrence, unguardedAt, unheardAt } from './moves.ts';
 import type { Occurrence } from './moves.ts';
-import { onMicrostep } from './paths.ts';
-import { toPlain } from './plain.ts';
+import { onMicrostep, stateName } from './paths.ts';
 import { setStage } from './stage.ts';
 import { keyOf } from './state-key.ts';
-import { sentToItself, withAction } from './timers.ts';
+import { collision } from './system-ids.ts';
+import { sentToItself, withAction, withTarget } from './timers.ts';
 import type { Asked, Timer } from './timers.ts';
-import { nodesOf, watchTransitions } from './transitions.ts';
+import { nodesOf } from './nodes.ts';
+import { memoriesOf, shortType, watchTransitions } from './transitions.ts';
 import type { TransitionWatch } from './transitions.ts';
 
 /** Where a machine is, with what its snapshot does not show: running timers, actors that have ended. */
@@ -28,6 +37,8 @@ export interface ModelState {
   readonly effects: readonly Asked[];
   readonly outcomes: readonly string[];
   readonly heard: boolean;
+  /** In one line: what the machine died of. */
+  readonly failure: string | undefined;
 }
 
 /** A machine as a pure function: no effect runs, no time passes but by a move. */
@@ -40,6 +51,10 @@ export interface Model {
   moves(state: ModelState): readonly Move[];
   /** Event types with cases that nothing listens for here. */
   unheard(state: ModelState): readonly string[];
+  /** Actors whose failure nothing listens for here: the machine would fail with them. */
+  unguarded(state: ModelState): readonly string[];
+  /** Cases for actors that were never asked for so far: `outputs.laod`. */
+  unused(): readonly string[];
   /** Undefined: this cannot happen here. The move is told as it is (the time a timer really takes). */
   take(state: ModelState, move: Move): { readonly move: Move; readonly state: ModelState } | undefined;
   key(state: ModelState): string;
@@ -53,11 +68,7 @@ const OWN_EVENTS = 1_000;
 /** Throws TEST_* errors for what cannot be modelled: no machine, missing implementations, unnamed spawned logic. */
 export function createModel<M extends AnyStateMachine>(machine: M, options: ModelOptions<M> = {}): Model {
   inspected(machine);
-  const snapshots = (id: string): Plain | undefined => {
-    const given = options.snapshots?.[id];
-    return Array.isArray(given) ? toPlain(given[0]) : undefined;
-  };
-  const stage = setStage(machine, { firstSnapshot: snapshots });
+  const stage = setStage(machine, { snapshots: options.snapshots });
   const watch = watchTransitions(stage);
   const cases = casesOf(stage, options as ModelOptions);
   const shown = nodesOf(stage.root).flatMap(({ invoke }) => invoke.filter((one) => one.onSnapshot));
@@ -67,16 +78,26 @@ export function createModel<M extends AnyStateMachine>(machine: M, options: Mode
     mayRunInline: options.inlineActors === 'run',
     shown: new Set(shown.map(({ id }) => id)),
   };
-  const start = settle(scenery, [], (scope) => stage.getInitialSnapshot(scope, options.input), []);
+  const start = begun(machine, () =>
+    settle(scenery, [], (scope) => stage.getInitialSnapshot(scope, options.input), []),
+  );
   if (start.status === 'error') throw startFailed(machine, start.snapshot.error);
   const keys = new WeakMap<ModelState, string>();
+  const used = new Set<string>();
   return {
     machine: stage,
     watch,
     cases,
     start,
-    moves: (state) => movesAt(state, cases, options as ModelOptions),
+    moves: (state) => movesAt(state, cases, options as ModelOptions, used),
     unheard: (state) => unheardAt(state, cases),
+    unguarded: unguardedAt,
+    unused: () =>
+      (['outputs', 'errors', 'snapshots'] as const).flatMap((kind) =>
+        Object.keys(options[kind] ?? {}).flatMap((name) =>
+          used.has(`${kind}.${name}`) ? [] : [`${kind}.${name}`],
+        ),
+      ),
     take(state, move) {
       const found = occurrence(state, move);
       return found && { move: found.move, state: step(scenery, state, found) };
@@ -95,6 +116,15 @@ interface Scenery {
   readonly mayRunInline: boolean;
   /** Ids of invokes with `onSnapshot`. */
   readonly shown: ReadonlySet<string>;
+}
+
+/** XState 5.31 throws what later versions put into the first snapshot. */
+function begun(machine: AnyStateMachine, run: () => ModelState): ModelState {
+  try {
+    return run();
+  } catch (error) {
+    throw startFailed(machine, error);
+  }
 }
 
 function startFailed(machine: AnyStateMachine, cause: unknown): CoppiceError {
@@ -129,16 +159,20 @@ function settle(
 ): ModelState {
   const { stage, watch, shown } = scenery;
   const effects: Asked[] = [];
+  const remembered: (readonly [string, AnyStateNode])[] = [];
   let taken = -1;
   watch.taken = new Set();
-  const { scope, self } = createScope(before, ended, effects, (transitions) => {
+  const { scope, self } = createScope(stage.id, before, ended, effects, (transitions) => {
     if (taken < 0) taken = transitions.length;
     for (const transition of transitions) {
       const name = watch.names.get(transition);
-      if (name !== undefined) watch.taken.add(name);
+      if (name === undefined) continue;
+      watch.taken.add(name);
+      remembered.push(...memoriesOf(transition).map((state) => [name, state] as const));
     }
   });
-  let snapshot = attempt(run as (scope: AnyActorScope) => unknown, scope, before);
+  const stopped = { effects, ended };
+  let snapshot = attempt(run as (scope: AnyActorScope) => unknown, scope, before, stopped);
   const mailbox: AnyEventObject[] = [];
   let [left, seen] = [timers, 0];
   for (let count = 0; count < OWN_EVENTS; count += 1) {
@@ -150,17 +184,24 @@ function settle(
     const event = mailbox.shift();
     if (event === undefined || snapshot.status !== 'active') break;
     const from = snapshot;
-    snapshot = attempt((at) => stage.transition(from as never, event, at as never), scope, from);
+    snapshot = attempt((at) => stage.transition(from as never, event, at as never), scope, from, stopped);
   }
   refuseInline(scenery, snapshot);
+  const failure =
+    snapshot.status === 'error' ? errorText(snapshot.error).replaceAll(/\s*\n\s*/g, ' ') : undefined;
   return {
     status: snapshot.status,
     snapshot,
     timers: snapshot.status === 'active' ? left : [],
     ended: [],
     effects,
-    outcomes: [...watch.taken],
-    heard: first.length === 0 || taken > 0,
+    outcomes: [
+      ...watch.taken,
+      ...remembered.map(([name, state]) => `${name} to ${stateName(snapshot, state)}`),
+      ...(failure === undefined ? [] : [`${shortType(first[0]?.type ?? '')}: ${failure}`]),
+    ],
+    heard: first.length === 0 || taken > 0 || failure !== undefined,
+    failure,
   };
 }
 
@@ -169,9 +210,13 @@ function attempt(
   run: (scope: AnyActorScope) => unknown,
   scope: AnyActorScope,
   before: AnyMachineSnapshot | undefined,
+  { effects, ended }: { readonly effects: readonly Asked[]; readonly ended: readonly string[] },
 ): AnyMachineSnapshot {
   try {
-    return run(scope) as AnyMachineSnapshot;
+    const after = run(scope) as AnyMachineSnapshot;
+    const wrong = before && collision(before, after, effects, ended);
+    if (wrong) throw wrong;
+    return after;
   } catch (error) {
     if (before === undefined) throw error;
     return { ...before, status: 'error', error, output: undefined } as AnyMachineSnapshot;
@@ -196,13 +241,14 @@ function refuseInline({ stage, mayRunInline }: Scenery, snapshot: AnyMachineSnap
 
 /** A fresh system for each step: systemIds of one step do not collide with those of another. */
 function createScope(
+  id: string,
   before: AnyMachineSnapshot | undefined,
   ended: readonly string[],
   effects: Asked[],
   tell: Parameters<typeof onMicrostep>[1],
 ): { scope: AnyActorScope; self: AnyActorRef } {
   const parent = createEmptyActor();
-  const self: AnyActorRef = createActor(INERT, { parent, input: undefined });
+  const self: AnyActorRef = createActor(INERT, { parent, id, input: undefined });
   onMicrostep(parent.system, tell);
   const nothing = (): void => undefined;
   const bySystemId = (systemId: string): AnyActorRef | undefined =>
@@ -212,14 +258,14 @@ function createScope(
   const system = Object.assign(Object.create(parent.system) as object, { get: bySystemId });
   const scope = {
     self,
-    id: 'model',
+    id,
     sessionId: 'model',
     system,
     logger: nothing,
     defer: nothing,
     stopChild: nothing,
     emit: nothing,
-    actionExecutor: (action: Asked) => void effects.push({ type: action.type, params: action.params }),
+    actionExecutor: (action: Asked) => void effects.push(withTarget(action, self, parent)),
   } as unknown as AnyActorScope;
   return { scope, self };
 }

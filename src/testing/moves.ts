@@ -1,11 +1,12 @@
 import type { AnyActorRef, AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { Cases } from './cases.ts';
 import { actorNamer, namedChildren } from './children.ts';
-import type { ActorCases, ModelOptions, Move } from './contract.ts';
+import type { ModelOptions, Move } from './contract.ts';
 import type { ModelState } from './model.ts';
 import { activeNodes } from './paths.ts';
 import { fromPlain, stableText, toPlain } from './plain.ts';
-import { shown } from './stage.ts';
+import { caseNames } from './source-names.ts';
+import { givenFor, shown } from './stage.ts';
 import { afterFiring, nextTimer } from './timers.ts';
 import type { Timer } from './timers.ts';
 import { describes } from './transitions.ts';
@@ -25,7 +26,12 @@ const typeOf = (kind: ActorKind, id: string): string =>
 const FIELD = { done: 'output', error: 'error', snapshot: 'snapshot' } as const;
 
 /** Everything that can happen in a state and that something listens for: plain events, ends of actors, the next timer. */
-export function movesAt(state: ModelState, cases: Cases, options: ModelOptions): readonly Move[] {
+export function movesAt(
+  state: ModelState,
+  cases: Cases,
+  options: ModelOptions,
+  used: Set<string>,
+): readonly Move[] {
   if (state.status !== 'active') return [];
   const descriptors = descriptorsOf(state.snapshot);
   const heard = (type: string): boolean => descriptors.some((descriptor) => describes(descriptor, type));
@@ -33,7 +39,7 @@ export function movesAt(state: ModelState, cases: Cases, options: ModelOptions):
   const timer = nextTimer(state.timers);
   return [
     ...plain.map((event) => sending(event, state.snapshot)),
-    ...alive(state).flatMap(([name, ref]) => ends(name, ref, state.snapshot, heard, options)),
+    ...alive(state).flatMap(([name, ref]) => ends(name, ref, state.snapshot, heard, options, used)),
     ...(timer ? [firing(timer)] : []),
   ];
 }
@@ -44,6 +50,16 @@ export function unheardAt(state: ModelState, cases: Cases): readonly string[] {
   const descriptors = descriptorsOf(state.snapshot);
   const types = new Set(cases.at(state.snapshot).map(({ type }) => type));
   return [...types].filter((type) => !descriptors.some((descriptor) => describes(descriptor, type)));
+}
+
+/** Actors that can fail here, and no `onError` or wildcard listens. */
+export function unguardedAt(state: ModelState): readonly string[] {
+  const running = state.status === 'active' ? alive(state) : [];
+  if (running.length === 0) return [];
+  const descriptors = descriptorsOf(state.snapshot);
+  return running
+    .filter(([, { id }]) => !descriptors.some((one) => describes(one, typeOf('error', id))))
+    .map(([name]) => name);
 }
 
 const descriptorsOf = (snapshot: AnyMachineSnapshot): readonly string[] => [
@@ -63,9 +79,16 @@ function ends(
   snapshot: AnyMachineSnapshot,
   heard: (type: string) => boolean,
   options: ModelOptions,
+  used: Set<string>,
 ): Move[] {
   return ACTOR_KINDS.filter((kind) => heard(typeOf(kind, ref.id))).flatMap((kind) =>
-    valuesOf(kind, name, snapshot, options).map((value): Move => ({
+    valuesOf(
+      kind,
+      [name, ...caseNames(snapshot.machine, ref.id, String(ref.src))],
+      snapshot,
+      options,
+      used,
+    ).map((value): Move => ({
       kind,
       actor: name,
       event: plainEvent({ type: typeOf(kind, name), [FIELD[kind]]: value }, snapshot),
@@ -79,19 +102,21 @@ const DEFAULTS: Readonly<Record<ActorKind, readonly unknown[]>> = {
   snapshot: [],
 };
 
+const OPTION = { done: 'outputs', error: 'errors', snapshot: 'snapshots' } as const;
+
+/** Cases are given by the name of the actor, else by that of its source. */
 function valuesOf(
   kind: ActorKind,
-  name: string,
+  names: readonly string[],
   snapshot: AnyMachineSnapshot,
   options: ModelOptions,
+  used: Set<string>,
 ): readonly unknown[] {
-  const all: Record<ActorKind, ActorCases | undefined> = {
-    done: options.outputs,
-    error: options.errors,
-    snapshot: options.snapshots,
-  };
-  const given = all[kind]?.[name] ?? DEFAULTS[kind];
-  return typeof given === 'function' ? given(snapshot) : given;
+  const option = OPTION[kind];
+  const given = givenFor(options[option], names);
+  if (!given) return DEFAULTS[kind];
+  used.add(`${option}.${given.name}`);
+  return typeof given.cases === 'function' ? given.cases(snapshot) : given.cases;
 }
 
 const plainEvent = (event: AnyEventObject, snapshot: AnyMachineSnapshot): Move['event'] =>

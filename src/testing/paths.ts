@@ -165,10 +165,22 @@ export function onMicrostep(
   });
 }
 
-/** `a.b`, regions joined by `+`: the active leaves. */
-export function stateName(snapshot: AnyMachineSnapshot): string {
-  const leaves = snapshot._nodes.filter((node) => node.type === 'atomic' || node.type === 'final');
-  return leaves.map((node) => node.path.join('.')).join('+') || '(root)';
+/** `a.b`, regions joined by `+` in the order of the definition: the active leaves, or those of them below a state. */
+export function stateName(
+  snapshot: AnyMachineSnapshot,
+  { path }: AnyStateNode = snapshot.machine.root,
+): string {
+  const leaves = snapshot._nodes.filter(
+    (node) =>
+      (node.type === 'atomic' || node.type === 'final') &&
+      path.every((key, depth) => node.path[depth] === key),
+  );
+  return (
+    leaves
+      .toSorted((one, other) => one.order - other.order)
+      .map((node) => node.path.join('.'))
+      .join('+') || '(root)'
+  );
 }
 
 interface Step {

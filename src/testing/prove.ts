@@ -77,6 +77,7 @@ export function prove<M extends AnyStateMachine>(machine: M, options: ProveOptio
         ...failures.map(String),
         coverageText([shown], options.unreachable),
         ...generated.cut.map(({ text }) => text),
+        ...generated.fatal.map((text) => `the machine fails: ${text}`),
       ].join('\n'),
   };
 }

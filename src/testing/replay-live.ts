@@ -16,10 +16,10 @@ import { differences, expectedOf, fullExpect } from './expected.ts';
 import { inspected } from './inspected.ts';
 import { cueValue, eventOf } from './moves.ts';
 import { onMicrostep } from './paths.ts';
-import { toPlain } from './plain.ts';
 import { setStage } from './stage.ts';
 import type { Cue, LiveEffects } from './stage.ts';
 import { moveText } from './steps-text.ts';
+import { withTarget } from './timers.ts';
 import type { Asked } from './timers.ts';
 import { shortType, watchTransitions } from './transitions.ts';
 import type { TransitionWatch } from './transitions.ts';
@@ -122,13 +122,7 @@ const sets = new WeakMap<AnyStateMachine, Set_>();
 function setOf(machine: AnyStateMachine, { effects, snapshots }: ReplayOptions): Set_ {
   const known = effects || snapshots ? undefined : sets.get(machine);
   if (known) return known;
-  const stage = setStage(machine, {
-    effects,
-    firstSnapshot: (id) => {
-      const given = snapshots?.[id];
-      return Array.isArray(given) ? toPlain(given[0]) : undefined;
-    },
-  });
+  const stage = setStage(machine, { effects, snapshots });
   const made = { stage, watch: watchTransitions(stage) };
   if (!effects && !snapshots) sets.set(machine, made);
   return made;
@@ -141,8 +135,14 @@ function raiseCurtain(machine: AnyStateMachine, options: ReplayOptions): Show {
   const facts: { type: string }[] = [];
   let effects: Asked[] = [];
   let born: unknown;
-  const { host, scope } = createHost(clock, (actorRef, action) => {
-    if (actorRef === born) effects.push(action);
+  let heard = 0;
+  const { host, scope } = createHost(clock, {
+    hears: (actorRef) => {
+      if (actorRef === born) heard += 1;
+    },
+    asks: (actorRef, action) => {
+      if (actorRef === born) effects.push(withTarget(action, actorRef, host));
+    },
   });
   watch.taken = new Set();
   onMicrostep(host.system, (transitions, actorRef) => {
@@ -170,7 +170,7 @@ function raiseCurtain(machine: AnyStateMachine, options: ReplayOptions): Show {
     facts,
     play(move) {
       effects = [];
-      const reasons = playMove(move, actor, snapshotOf(), clock);
+      const reasons = playMove(move, actor, snapshotOf(), clock, () => heard);
       note();
       return reasons;
     },
@@ -180,8 +180,13 @@ function raiseCurtain(machine: AnyStateMachine, options: ReplayOptions): Show {
   };
 }
 
+interface Audience {
+  hears(actor: unknown): void;
+  asks(actor: unknown, action: Asked): void;
+}
+
 /** The parent of the actor, so that `sendParent` has somebody, and nobody's death is nobody's. */
-function createHost(clock: SimulatedClock, tell: (actor: unknown, action: Asked) => void) {
+function createHost(clock: SimulatedClock, { hears, asks }: Audience) {
   let scope: AnyActorScope | undefined;
   const logic = {
     getInitialSnapshot: (own: AnyActorScope) => {
@@ -195,7 +200,8 @@ function createHost(clock: SimulatedClock, tell: (actor: unknown, action: Asked)
     clock,
     logger: () => undefined,
     inspect: (event) => {
-      if (event.type === '@xstate.action') tell(event.actorRef, event.action);
+      if (event.type === '@xstate.event') hears(event.actorRef);
+      if (event.type === '@xstate.action') asks(event.actorRef, event.action);
     },
   });
   host.start();
@@ -212,20 +218,30 @@ function playMove(
   actor: AnyActorRef,
   snapshot: AnyMachineSnapshot,
   clock: SimulatedClock,
+  heard: () => number,
 ): string[] {
   if (move.kind === 'send') actor.send(eventOf(move));
   if (move.kind === 'send') return [];
-  return move.kind === 'after' ? playTimer(move, clock) : playCue(move, snapshot);
+  return move.kind === 'after' ? playTimer(move, clock, heard) : playCue(move, snapshot);
 }
 
-function playTimer(move: Move, clock: SimulatedClock): string[] {
-  const { nextInMs } = clock;
-  const wanted = shortType(move.event.type);
-  if (nextInMs === undefined) return [`no timer is running, expected ${wanted} in ${move.ms} ms`];
-  clock.next();
-  return nextInMs === move.ms
+/** How many timers of others may fire before the next one of the machine: those of real actors may go on for ever. */
+const OTHER_TIMERS = 1_000;
+
+/** Until the machine hears something: what it sends to others with a delay is on the same clock. */
+function playTimer(move: Move, clock: SimulatedClock, heard: () => number): string[] {
+  const before = heard();
+  let ms = 0;
+  for (let count = 0; heard() === before; count += 1) {
+    const { nextInMs } = clock;
+    if (nextInMs === undefined || count === OTHER_TIMERS)
+      return [`no timer is running, expected ${shortType(move.event.type)} in ${move.ms} ms`];
+    ms += nextInMs;
+    clock.next();
+  }
+  return ms === move.ms
     ? []
-    : [`the next timer fired after ${nextInMs} ms, expected ${wanted} after ${move.ms} ms`];
+    : [`the next timer fired after ${ms} ms, expected ${shortType(move.event.type)} after ${move.ms} ms`];
 }
 
 function playCue(move: Move, snapshot: AnyMachineSnapshot): string[] {

@@ -1,7 +1,7 @@
 import type { AnyEventObject } from 'xstate';
 import { CoppiceError } from '../errors.ts';
 import type { EventSchema } from './contract.ts';
-import { valuesOf } from './schema-values.ts';
+import { referred, valuesOf } from './schema-values.ts';
 import type { JsonSchema } from './schema-values.ts';
 
 interface Standard {
@@ -23,6 +23,32 @@ export function schemaCases(type: string, schema: EventSchema, most = 24): reado
   const accepted = events.filter((event) => accepts(standard, event));
   if (accepted.length === 0) throw unsupported(type, 'the schema refuses every value that was made from it');
   return accepted.slice(0, most);
+}
+
+/** Something that describes values, not a record of such things by event type. */
+export const isSchema = (value: object): boolean =>
+  '~standard' in value || typeof (value as { toJSONSchema?: unknown }).toJSONSchema === 'function';
+
+/** The members of a union by their `type`, each as a JSON schema of its own. Throws TEST_SCHEMA_UNSUPPORTED. */
+export function typesOf(union: EventSchema): readonly (readonly [string, JsonSchema])[] {
+  const root = jsonSchemaOf('any event', union, (union as { '~standard'?: Standard })['~standard']);
+  return membersOf(root, root).flatMap((member) => {
+    const types = valuesOf((member['properties'] as JsonSchema | undefined)?.['type'] ?? {}, root);
+    return types.map((type) => {
+      if (typeof type !== 'string')
+        throw unsupported('any event', 'not every member of the union says its type in words');
+      return [type, { $defs: root['$defs'], ...member }] as const;
+    });
+  });
+}
+
+function membersOf(schema: JsonSchema, root: JsonSchema, depth = 0): readonly JsonSchema[] {
+  if (typeof schema['$ref'] === 'string' && depth < 10)
+    return membersOf(referred(schema['$ref'], root) as JsonSchema, root, depth + 1);
+  const either = schema['anyOf'] ?? schema['oneOf'];
+  return Array.isArray(either)
+    ? either.flatMap((one) => membersOf(one as JsonSchema, root, depth + 1))
+    : [schema];
 }
 
 function jsonSchemaOf(type: string, schema: EventSchema, standard: Standard | undefined): JsonSchema {

@@ -1,3 +1,5 @@
+import { sampled } from './pattern-sample.ts';
+
 /** A JSON schema, draft 2020-12, as far as this file reads it. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -26,7 +28,7 @@ export function valuesOf(schema: unknown, root: JsonSchema, depth = 0): readonly
   return ofType(typeof type === 'string' ? type : guessed(own), own, root, depth);
 }
 
-function referred(ref: string, root: JsonSchema, depth: number): unknown {
+export function referred(ref: string, root: JsonSchema, depth = 0): unknown {
   if (depth > DEEPEST) throw new Error('it refers to itself without an end');
   if (!ref.startsWith('#')) throw new Error(`it refers to ${ref}`);
   return ref
@@ -102,36 +104,17 @@ const FORMATS: Readonly<Record<string, readonly string[]>> = {
   e164: ['+15555550100'],
   jwt: ['eyJhbGciOiJIUzI1NiJ9.e30.c2ln'],
 };
-/** Tried against a pattern that nothing else explains. */
-const WORDS = [
-  'a',
-  'A',
-  'abc',
-  'a1',
-  '1',
-  '42',
-  '0000',
-  '2026-01-31',
-  'a-b',
-  'a_b',
-  'a.b',
-  'A1',
-  'ABC',
-  '#aabbcc',
-  '/a',
-];
-
 function strings(schema: JsonSchema): readonly string[] {
   const least = numberIn(schema, 'minLength') ?? 0;
   const most = numberIn(schema, 'maxLength');
   const format = FORMATS[String(schema['format'])];
   const sized = [word(least), word(most ?? least + 8), ...(least === 0 ? [word(1)] : [])];
   const pattern = typeof schema['pattern'] === 'string' ? new RegExp(schema['pattern'], 'u') : undefined;
-  const fitting = unique([...(format ?? sized), ...(pattern ? WORDS : [])]).filter(
+  const fitting = unique([...(format ?? sized), ...(pattern ? sampled(pattern.source) : [])]).filter(
     (value) =>
       (pattern?.test(value) ?? true) && value.length >= least && (most === undefined || value.length <= most),
   );
-  if (fitting.length === 0) throw new Error(`nothing known fits the pattern ${schema['pattern']}`);
+  if (fitting.length === 0) throw new Error(`nothing that was tried fits the pattern ${schema['pattern']}`);
   return fitting.slice(0, 3);
 }
 

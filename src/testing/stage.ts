@@ -1,7 +1,8 @@
 import { StateMachine } from 'xstate';
 import type { AnyActorLogic, AnyStateMachine } from 'xstate';
-import { fromPlain } from './plain.ts';
-import type { Plain } from './contract.ts';
+import { fromPlain, toPlain } from './plain.ts';
+import { caseNames, INLINE } from './source-names.ts';
+import type { ActorCases } from './contract.ts';
 
 /** Real effects for a replay, in the place of the scripted ones. */
 export interface LiveEffects {
@@ -32,8 +33,14 @@ export const shown = (value: unknown): ScriptedSnapshot => ({
   status: 'active',
 });
 
+/** The cases under the first of these names that has some. */
+export function givenFor(all: ActorCases = {}, names: readonly string[]) {
+  const name = names.find((one) => Object.hasOwn(all, one));
+  return name === undefined ? undefined : { name, cases: all[name]! };
+}
+
 /** An actor that does nothing of its own: it hears everything and ends on cue. Stands for any logic. */
-function scripted(firstSnapshot: (id: string) => unknown): AnyActorLogic {
+function scripted(casesOf: (id: string) => ActorCases[string] | undefined): AnyActorLogic {
   const transition = (snapshot: ScriptedSnapshot, event: { type: string }): ScriptedSnapshot => {
     if (event.type === 'xstate.stop') return { ...snapshot, status: 'stopped' };
     if (event.type !== 'coppice.cue') return snapshot;
@@ -45,7 +52,10 @@ function scripted(firstSnapshot: (id: string) => unknown): AnyActorLogic {
   };
   return {
     transition,
-    getInitialSnapshot: ({ id }: { id: string }) => shown(firstSnapshot(id)),
+    getInitialSnapshot: ({ id }: { id: string }) => {
+      const cases = casesOf(id);
+      return shown(Array.isArray(cases) ? fromPlain(toPlain(cases[0])) : {});
+    },
     getPersistedSnapshot: (snapshot: ScriptedSnapshot) => snapshot,
   } as unknown as AnyActorLogic;
 }
@@ -55,8 +65,8 @@ type Action = unknown;
 
 export interface StageOptions {
   readonly effects?: LiveEffects | undefined;
-  /** What an actor with `onSnapshot` shows at its start. */
-  readonly firstSnapshot?: (id: string) => Plain | undefined;
+  /** The first is what an actor with `onSnapshot` shows at its start. */
+  readonly snapshots?: ActorCases | undefined;
 }
 
 /**
@@ -65,12 +75,15 @@ export interface StageOptions {
  */
 export function setStage(
   machine: AnyStateMachine,
-  { effects, firstSnapshot }: StageOptions = {},
+  { effects, snapshots }: StageOptions = {},
 ): AnyStateMachine {
   const names = new Set(Object.keys(machine.implementations.actors));
-  const standIn = scripted((id) => fromPlain(firstSnapshot?.(id) ?? {}));
   const config = rewired(machine.config as Config, machine.id, names, quiet(effects));
-  const actors = Object.fromEntries([...names].map((name) => [name, effects?.actors?.[name] ?? standIn]));
+  const standIn = (source: string): AnyActorLogic =>
+    scripted((id) => givenFor(snapshots, caseNames(machine, id, source))?.cases);
+  const actors = Object.fromEntries(
+    [...names].map((name) => [name, effects?.actors?.[name] ?? standIn(name)]),
+  );
   const own = machine.implementations.actions as Readonly<Record<string, Action>>;
   const actions = { ...own, ...(typeof effects?.actions === 'object' ? effects.actions : {}) };
   const stand = quiet(effects);
@@ -112,7 +125,7 @@ function rewired(config: Config, id: string, names: Set<string>, stand: (action:
   const transitions = (list: unknown): unknown =>
     Array.isArray(list) ? list.map(transition) : transition(list);
   const invoke = (one: Config, index: number): Config => {
-    const src = typeof one['src'] === 'string' ? one['src'] : `inline.${index}.${id}`;
+    const src = typeof one['src'] === 'string' ? one['src'] : `${INLINE}${index}.${id}`;
     names.add(src);
     return change({ ...one, src }, { onDone: transitions, onError: transitions, onSnapshot: transitions });
   };

@@ -4,12 +4,16 @@ import type { ModelState } from './model.ts';
 import { aliveNames } from './moves.ts';
 import type { Timer } from './timers.ts';
 
-/** The text under which two states are the same: what the snapshot says, who is alive, which timers run. */
+/** The text under which two states are the same: what the snapshot says, who is alive, which timers run, what histories hold. */
 export function keyOf(state: ModelState, { serialize, timers }: ModelOptions): string {
   const { snapshot, status } = state;
   const shape = serialize ? serialize(snapshot) : [snapshot.value, plainContext(snapshot)];
   const running = timers === 'first' ? state.timers.map(({ id }) => id) : apart(state.timers);
-  return JSON.stringify([status, shape, aliveNames(state).toSorted(), running]);
+  const memory = Object.entries(snapshot.historyValue).map(([id, nodes]) => [
+    id,
+    nodes.map((node) => node.id),
+  ]);
+  return JSON.stringify([status, shape, aliveNames(state).toSorted(), running, memory.toSorted()]);
 }
 
 /**

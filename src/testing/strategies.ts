@@ -6,7 +6,7 @@ import { perform } from './perform.ts';
 import type { Performance } from './perform.ts';
 import { stateName } from './paths.ts';
 import { createRandom } from './random.ts';
-import { shortType } from './transitions.ts';
+import { isRefusal, shortType } from './transitions.ts';
 
 /** What the strategies share. */
 export interface Choosing {
@@ -21,11 +21,12 @@ export interface Choosing {
 /**
  * Every outcome of every transition that was found while exploring. Goes through the map from one that is open to the
  * next nearest, and begins anew where none is left ahead or the path is long enough. What a walk really covers is asked
- * of the model: an abstraction may promise too much.
+ * of the model: an abstraction may promise too much. `done`: outcomes that need no path.
  */
-export function edges(choosing: Choosing): void {
+export function edges(choosing: Choosing, done: ReadonlySet<string> = new Set()): void {
   const { model, graph } = choosing;
-  const open = new Set(graph.vertices.flatMap(({ out }) => out.flatMap(({ outcomes }) => outcomes)));
+  const all = graph.vertices.flatMap(({ out }) => out.flatMap(({ outcomes }) => outcomes));
+  const open = new Set(all.filter((name) => !done.has(name)));
   const opened = ({ outcomes }: Edge): boolean => outcomes.some((name) => open.has(name));
   /** Whether it was something new. */
   const close = ({ outcomes }: ModelState): boolean =>
@@ -102,7 +103,7 @@ function traced(to: Vertex, came: ReadonlyMap<Vertex, Edge | undefined>): Edge[]
   return way.toReversed();
 }
 
-/** Every two transitions that can follow each other in two steps. */
+/** Every two transitions that can follow each other in two steps; then what nothing follows and nothing precedes. */
 export function pairs(choosing: Choosing): void {
   const { model, graph } = choosing;
   const label = ({ from, move, outcomes }: Edge): string => labelOf(from.state, move, outcomes);
@@ -110,6 +111,7 @@ export function pairs(choosing: Choosing): void {
   for (const { out } of graph.vertices)
     for (const edge of out) into.set(edge.to, [...(into.get(edge.to) ?? []), edge]);
   const done = new Set<string>();
+  const outcomes = new Set<string>();
   for (const vertex of graph.vertices)
     for (const first of into.get(vertex) ?? [])
       for (const second of vertex.out) {
@@ -118,8 +120,11 @@ export function pairs(choosing: Choosing): void {
         const performance = perform(model, wayTo(first.from, first.move, second.move));
         if (performance.moves.length === 0) continue;
         performance.moves.forEach((_, at) => done.add(pairOf(performance, at)));
-        if (done.has(`${label(first)} > ${label(second)}`) && !choosing.take(performance)) return;
+        if (!done.has(`${label(first)} > ${label(second)}`)) continue;
+        if (!choosing.take(performance)) return;
+        for (const state of performance.states) for (const name of state.outcomes) outcomes.add(name);
       }
+  edges(choosing, outcomes);
 }
 
 function pairOf({ moves, states }: Performance, at: number): string {
@@ -130,21 +135,16 @@ function pairOf({ moves, states }: Performance, at: number): string {
 
 /** The transitions taken; where none was, the state and the event that came to nothing. */
 function labelOf(before: ModelState, { event }: Move, outcomes: readonly string[]): string {
-  const taken = outcomes.filter((name) => !name.endsWith(' refused'));
+  const taken = outcomes.filter((name) => !isRefusal(name));
   return taken.length > 0 ? taken.join(', ') : `${stateName(before.snapshot)} ${shortType(event.type)}`;
 }
 
 /** The shortest path to every state; one that another begins with is left out, for each step is looked at anyway. */
 export function shortest(choosing: Choosing): void {
   const { model, graph } = choosing;
-  const inner = new Set(graph.vertices.flatMap(({ via }) => (via ? [via.from] : [])));
-  for (const vertex of graph.vertices)
-    if (
-      !inner.has(vertex) &&
-      !isTooLong(choosing, vertex, 0) &&
-      !choosing.take(perform(model, wayTo(vertex)))
-    )
-      return;
+  const near = graph.vertices.filter((vertex) => !isTooLong(choosing, vertex, 0));
+  const inner = new Set(near.flatMap(({ via }) => (via ? [via.from] : [])));
+  for (const vertex of near) if (!inner.has(vertex) && !choosing.take(perform(model, wayTo(vertex)))) return;
 }
 
 /** Every path that visits no state twice, as far as the budget goes; those that another begins with are left out. */

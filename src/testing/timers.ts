@@ -13,6 +13,8 @@ export interface Timer {
 export interface Asked {
   readonly type: string;
   readonly params: unknown;
+  /** Whom a `sendTo` goes to, when it is none of its children. */
+  readonly target?: 'self' | 'parent';
 }
 interface SendParams {
   readonly to?: unknown;
@@ -32,8 +34,18 @@ export function withAction(
   if (type === 'xstate.cancel') return timers.filter(({ id, known }) => id !== given.sendId || !known);
   const own = type === 'xstate.raise' || (type === 'xstate.sendTo' && given.to === self);
   if (!own || typeof given.delay !== 'number') return timers;
-  const { event, id = event.type, delay } = given;
-  return [...forgotten(timers, id), { id, event, leftMs: Math.max(0, delay), known: true }];
+  const { event, id, delay } = given;
+  const timer = { event, leftMs: Math.max(0, delay) };
+  // XState makes an id up where none is given: nothing can cancel such a timer, and it takes no other's place.
+  if (id === undefined) return [...timers, { ...timer, id: `(${event.type})`, known: false }];
+  return [...forgotten(timers, id), { ...timer, id, known: true }];
+}
+
+/** An action with whom it is sent to; `to` alone is another object in every run. */
+export function withTarget({ type, params }: Asked, self: unknown, parent: unknown): Asked {
+  const { to } = (params ?? {}) as { to?: unknown };
+  if (type !== 'xstate.sendTo' || (to !== self && to !== parent)) return { type, params };
+  return { type, params, target: to === self ? 'self' : 'parent' };
 }
 
 const forgotten = (timers: readonly Timer[], id: string): readonly Timer[] =>

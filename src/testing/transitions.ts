@@ -6,6 +6,8 @@ import type {
   AnyTransitionDefinition,
 } from 'xstate';
 import { evaluateGuard } from 'xstate/guards';
+import { nodesOf, pathOf } from './nodes.ts';
+import { sourceNames } from './source-names.ts';
 
 /** The candidate transitions of one machine, by name, and what became of them. */
 export interface TransitionWatch {
@@ -16,10 +18,18 @@ export interface TransitionWatch {
   readonly names: ReadonlyMap<AnyTransitionDefinition, string>;
 }
 
+/** The other way of a guard: its name ends in a bracket, unlike that of an event that happens to be called `refused`. */
+export const isRefusal = (outcome: string): boolean => outcome.endsWith('] refused');
+
 /** Names every candidate transition and spies on its guard. `machine` must be ours alone: its definition is touched. */
 export function watchTransitions(machine: AnyStateMachine): TransitionWatch {
   const names = new Map<AnyTransitionDefinition, string>();
   const watch: TransitionWatch = { all: new Set(), taken: new Set(), names };
+  const sources = sourceNames(machine);
+  const named = (type: string): string =>
+    shortType(type).replace(/\((.*)\)$/, (whole, id: string) =>
+      sources.has(id) ? `(${sources.get(id)})` : whole,
+    );
   const add = (
     node: AnyStateNode,
     type: string,
@@ -38,18 +48,15 @@ export function watchTransitions(machine: AnyStateMachine): TransitionWatch {
   };
   for (const node of nodesOf(machine.root)) {
     for (const [type, candidates] of node.transitions)
-      candidates.forEach((transition, index) => add(node, shortType(type), transition, index));
+      candidates.forEach((transition, index) => add(node, named(type), transition, index));
     node.always?.forEach((transition, index) => add(node, 'always', transition, index));
   }
   return watch;
 }
 
-/** A node and everything below it, in the order of the definition. */
-export function nodesOf(node: AnyStateNode): AnyStateNode[] {
-  return [node, ...Object.values(node.states).flatMap(nodesOf)];
-}
-
-export const pathOf = (node: AnyStateNode): string => node.path.join('.') || '(root)';
+/** The states a transition goes back into by a history: where it leads depends on what was there before. */
+export const memoriesOf = ({ target }: AnyTransitionDefinition): readonly AnyStateNode[] =>
+  (target ?? []).flatMap(({ type, parent }) => (type === 'history' && parent ? parent : []));
 
 type Guard = Parameters<typeof evaluateGuard>[0];
 

@@ -10,22 +10,12 @@ import { main } from '../../src/cli/main.ts';
 import { ensureToken, stateDirectory } from '../../src/cli/state-directory.ts';
 import { stateDir } from '../../src/config/index.ts';
 import { acquireLock } from '../../src/store/index.ts';
+import { treeNode } from '../fixtures/tree-node.ts';
 import { type FakeGateway, startFakeGateway } from './fake-gateway.ts';
 import { eventually } from './launched.ts';
 
-const node = (path: string, children: object[] = []) => ({
-  path,
-  id: path.split('/').at(-1),
-  kind: 'worker',
-  state: 'running',
-  incarnation: 1,
-  restarts: 0,
-  status: 'running',
-  queued: 0,
-  progressAgeMs: 0,
-  children,
-});
-const root = node('gateway', [node('gateway/core', [node('gateway/core/gate')]), node('gateway/core2')]);
+const core = treeNode('gateway/core', { children: [treeNode('gateway/core/gate')] });
+const root = treeNode('gateway', { children: [core, treeNode('gateway/core2')] });
 const status = (grade: string) => ({
   pid: 42,
   startedAt: 0,
@@ -228,7 +218,7 @@ describe('tree --watch', () => {
 
   test('survives a gateway that drops the connection, and Ctrl-C gives the terminal back', async () => {
     let asked = 0;
-    await withGateway({ 'tree.get': () => ({ tree: node(`life-${(asked += 1)}`) }) }, async (gateway) => {
+    await withGateway({ 'tree.get': () => ({ tree: treeNode(`life-${(asked += 1)}`) }) }, async (gateway) => {
       const { ended, out } = watching(true);
       await eventually(() => out().includes('life-1'));
       for (const socket of gateway.sockets) socket.close(1012, 'service restart');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Facts, judge } from '../../src/cli/demo/evidence.ts';
+import { cameTooLate, type Facts, judge } from '../../src/cli/demo/evidence.ts';
 
 const exchange = (runId: string, pieces = 3) => ({
   runId,
@@ -39,6 +39,15 @@ const failing = (facts: Partial<Facts>): string[] =>
   judge({ ...good, ...facts })
     .filter(({ ok }) => !ok)
     .map(({ name }) => name);
+
+test('a kill came too late when something was heard before it, or the answer is older than the next life', () => {
+  const older = [message('assistant', 'b', 'answer b', 999)];
+  expect(cameTooLate(good.kill, good.messages)).toBe(false);
+  expect(cameTooLate(good.kill, older)).toBe(true);
+  expect(cameTooLate({ ...good.kill, heardBefore: 'answer' }, good.messages)).toBe(true);
+  // No answer at all is another fault, and no reason to try again.
+  expect(cameTooLate(good.kill, [])).toBe(false);
+});
 
 describe('the evidence of the demonstration', () => {
   test('is there when everything happened as promised', () => {

@@ -47,7 +47,7 @@ function until(child: ChildProcess, pattern: RegExp, output: () => string): Prom
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new Error(`${String(pattern)} was not said:\n${output()}`)),
-      10_000,
+      40_000,
     );
     const look = (): void => {
       const match = output().match(pattern);
@@ -81,9 +81,9 @@ export function isAlive(pid: number): boolean {
   return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, 'utf8'));
 }
 
-/** Resolves when `condition` holds; rejects after 10 s. */
+/** Resolves when `condition` holds; rejects after 40 s. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 40_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`never came true: ${String(condition)}`);
     await new Promise((resolve) => setTimeout(resolve, 10));

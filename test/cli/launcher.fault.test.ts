@@ -16,7 +16,7 @@ describe('a launcher with a real child process', () => {
   });
 
   test('keeps a connection made while the child is dead, and the next child answers it', async () => {
-    const launched = await startLauncher('serve', { policy: { minMs: 700, maxMs: 700 } });
+    const launched = await startLauncher('serve', { policy: { minMs: 4_000, maxMs: 4_000 } });
     await launched.said(/up \d+/);
     const first = Number(await launched.get('/'));
     process.kill(first, 'SIGKILL');
@@ -59,7 +59,7 @@ describe('a launcher with a real child process', () => {
   });
 
   test('kills a child whose event loop is frozen, and the next one answers', async () => {
-    const launched = await startLauncher('serve', { watchdogMs: 1_000 });
+    const launched = await startLauncher('serve', { watchdogMs: 3_000 });
     const first = (await launched.said(/up (\d+)/))[1]!;
     const frozen = launched.get('/freeze').catch((error: unknown) => error);
     await launched.said(/its heartbeat stopped \(a frozen event loop\)/);
@@ -74,10 +74,10 @@ describe('a launcher with a real child process', () => {
   });
 
   test('spares a child whose heartbeats arrive late because the launcher itself stood still', async () => {
-    const launched = await startLauncher('serve', { watchdogMs: 1_000 });
+    const launched = await startLauncher('serve', { watchdogMs: 3_000 });
     const first = (await launched.said(/up (\d+)/))[1]!;
     process.kill(launched.pid, 'SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 1_600));
+    await new Promise((resolve) => setTimeout(resolve, 3_600));
     process.kill(launched.pid, 'SIGCONT');
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(await launched.get('/')).toBe(first);

@@ -1,44 +1,27 @@
 import { describe, expect, test } from 'vitest';
-import type { TreeNode } from '../../src/supervisor/registry.ts';
 import { enterScreen } from '../../src/cli/render/screen.ts';
 import { renderStatus } from '../../src/cli/render/status.ts';
 import { paintFor, plain } from '../../src/cli/render/style.ts';
 import { cells, cut, safe, span } from '../../src/cli/render/text.ts';
 import { renderTree } from '../../src/cli/render/tree.ts';
+import { treeNode } from '../fixtures/tree-node.ts';
 
-function node(path: string, rest: Partial<TreeNode> = {}): TreeNode {
-  const id = path.split('/').at(-1)!;
-  return {
-    path,
-    id,
-    kind: 'worker',
-    state: 'running',
-    incarnation: 1,
-    restarts: 0,
-    status: 'running',
-    queued: 0,
-    progressAgeMs: 0,
-    children: [],
-    ...rest,
-  };
-}
-
-const tree = node('gateway', {
+const tree = treeNode('gateway', {
   kind: 'supervisor',
   children: [
-    node('gateway/control', {
-      children: [node('gateway/control/server', { state: 'listening', progressAgeMs: 1_200 })],
+    treeNode('gateway/control', {
+      children: [treeNode('gateway/control/server', { state: 'listening', progressAgeMs: 1_200 })],
     }),
-    node('gateway/core', {
+    treeNode('gateway/core', {
       progressAgeMs: 65_000,
       children: [
-        node('gateway/core/telegram', {
+        treeNode('gateway/core/telegram', {
           status: 'backing-off',
           incarnation: 7,
           restarts: 6,
           progressAgeMs: 90_000,
         }),
-        node('gateway/core/slack', {
+        treeNode('gateway/core/slack', {
           status: 'parked',
           incarnation: 12,
           restarts: 11,
@@ -82,7 +65,9 @@ describe('the tree', () => {
   });
 
   test('shows a control character of a stranger as a box, and lets it do nothing', () => {
-    const hostile = node('gateway', { children: [node('gateway/x', { id: 'evil\u001b[2J\u009b2Jname' })] });
+    const hostile = treeNode('gateway', {
+      children: [treeNode('gateway/x', { id: 'evil\u001b[2J\u009b2Jname' })],
+    });
     expect(renderTree(hostile, { paint: plain, width: 200 }).join('')).not.toMatch(/\p{Cc}/u);
   });
 });

@@ -234,7 +234,7 @@ describe('what cannot be', () => {
 
   test('a module that is not there', async () => {
     const { code, err } = await testgen('--from', join(dir, 'no.ts'));
-    expect([code, err]).toEqual([1, expect.stringContaining('COPPICE_TESTGEN_MODULE_FAILED')]);
+    expect([code, err]).toEqual([1, expect.stringContaining('COPPICE_TESTGEN_FILE_UNREADABLE')]);
   });
 });
 

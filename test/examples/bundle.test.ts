@@ -85,7 +85,7 @@ describe('a script where there is no Node', () => {
   test('examples/edge: two of three work at a time, the one that is killed answers in its next life, all stop', async () => {
     const lines: string[] = [];
     runAtEdge(await bundle('examples/edge/main.ts', 'iife'), (line) => lines.push(line));
-    await vi.waitFor(() => expect(lines).toContain('all have stopped'), 5_000);
+    await vi.waitFor(() => expect(lines).toContain('all have stopped'), 30_000);
     expect(JSON.parse(lines.find((line) => line.startsWith('{'))!)).toEqual({
       answers: { ann: 'I heard ann say hello', bob: 'I heard bob say hello', cleo: 'I heard cleo say hello' },
       mostAtOnce: 2,

@@ -169,7 +169,7 @@ describe('a budget', () => {
     const { cut, explored, coverage } = generate(counter, { budget: { states: 50 } });
     expect(explored.states).toBeLessThan(60);
     expect(cut).toMatchObject([
-      { what: 'states', limit: 50, text: expect.stringContaining('abstract({ cap') },
+      { what: 'states', limit: 50, text: expect.stringContaining('abstract: { cap') },
     ]);
     expect(coverage).toSatisfy(isComplete);
   });

@@ -104,8 +104,8 @@ describe('cases from a schema', () => {
     ['a date, which JSON does not have', z.object({ at: z.date() }), 'Date cannot be represented'],
     [
       'a pattern nothing known fits',
-      z.object({ a: z.string().regex(/^zz9[qx]{4}$/) }),
-      'nothing known fits the pattern',
+      z.object({ a: z.string().regex(/^(\w)-\1$/) }),
+      'nothing that was tried fits the pattern',
     ],
     ['one nothing satisfies', z.object({ a: z.string() }).refine(() => false), 'refuses every value'],
     ['no schema at all', 'string', 'no JSON schema'],
@@ -138,4 +138,78 @@ describe('cases from a schema', () => {
     expect(assumed).toEqual([]);
     expect(generate(shop).coverage).not.toSatisfy(isComplete);
   });
+});
+
+describe('a pattern', () => {
+  it.each([
+    String.raw`^[A-Z]{3}\d{2}$`,
+    String.raw`^(?:GET|POST) \/[a-z0-9-]+(?:\/[a-z]+)*$`,
+    String.raw`^\+?[1-9]\d{1,14}$`,
+    String.raw`^[^@\s]+@[^@\s]+\.[a-z]{2,}$`,
+    String.raw`^(?=.*\d).{8,20}$`,
+    String.raw`^#(?:[0-9a-f]{3}|[0-9a-f]{6})$`,
+    String.raw`^v?(\d+)\.(\d+)(?:-([\w.-]+))?$`,
+    String.raw`^[0-9A-HJKMNP-TV-Z]{26}$`,
+    String.raw`^[\p{L} \u0041]+$`,
+    String.raw`\bfoo\b.*[^a-z]$`,
+  ])('gets texts that it accepts: %s', (source) => {
+    const pattern = new RegExp(source, 'u');
+    const codes = schemaCases('E', z.object({ code: z.string().regex(pattern) })).map(({ code }) =>
+      String(code),
+    );
+    expect(codes.length).toBeGreaterThan(0);
+    for (const code of codes) expect(code).toMatch(pattern);
+  });
+});
+
+describe('one schema of all events', () => {
+  const events = z.discriminatedUnion('type', [
+    z.object({ type: z.literal('add'), count: z.int().min(1).max(5) }),
+    z.object({ type: z.enum(['pay', 'owe']), card: z.string().length(4) }),
+  ]);
+  const cart = setup({
+    types: { context: {} as { count: number }, events: {} as z.infer<typeof events> },
+  }).createMachine({
+    id: 'cart',
+    context: { count: 0 },
+    initial: 'open',
+    states: {
+      open: {
+        on: {
+          add: { guard: ({ event }) => event.count === 5, actions: assign({ count: 5 }) },
+          pay: { guard: ({ event }) => event.card.length === 4, target: 'paid' },
+        },
+      },
+      paid: { on: { owe: 'open' } },
+    },
+  });
+
+  it('is told apart by type', () => {
+    const { paths, assumed, coverage } = generate(cart, { schemas: events });
+    expect(assumed).toEqual([]);
+    expect(coverage.guards['open add [guard]']).toMatchObject({ taken: 1 });
+    const sent = paths.flatMap(({ steps }) => steps.map(({ event }) => event));
+    expect(sent).toContainEqual({ type: 'pay', card: 'abcd' });
+    expect(sent).toContainEqual({ type: 'owe', card: 'abcd' });
+  });
+
+  it('says so when a member has no type', () => {
+    expect(() => generate(cart, { schemas: z.union([z.object({ count: z.int() }), events]) })).toThrow(
+      expect.objectContaining({
+        code: 'TEST_SCHEMA_UNSUPPORTED',
+        message: expect.stringContaining('says its type'),
+      }),
+    );
+  });
+});
+
+it('a schema that nothing can be made of is no loss where the caller gives cases of that event', () => {
+  const machine = setup({ types: { events: {} as { type: 'at'; when: Date } } }).createMachine({
+    id: 'dated',
+    on: { at: { guard: ({ event }) => event.when instanceof Date, actions: () => undefined } },
+  });
+  const schemas = { at: z.object({ when: z.date() }) };
+  expect(() => generate(machine, { schemas })).toThrow('Date cannot be represented');
+  const { coverage } = generate(machine, { schemas, examples: [{ type: 'at', when: new Date(0) }] });
+  expect(coverage.transitions).toEqual({ '(root) at [guard]': 1 });
 });

@@ -75,6 +75,14 @@ export interface Ratios {
   readonly rss: number | null;
 }
 
+/** What one run of the benchmark found: whole turns beside echoes, over as many connections. */
+export interface BenchResult {
+  readonly connections: number;
+  readonly turn: Measurement;
+  readonly floor: Measurement;
+  readonly ratios: Ratios;
+}
+
 export function ratiosOf(turn: Measurement, floor: Measurement): Ratios {
   return {
     throughput: ratio(floor.perSecond, turn.perSecond),

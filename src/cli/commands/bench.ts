@@ -1,5 +1,5 @@
 import { connectEcho, runEcho, startEcho } from '../bench/echo.ts';
-import { measure, type Measurement, ratiosOf, type Ratios } from '../bench/measure.ts';
+import { type BenchResult, measure, type Measurement, ratiosOf } from '../bench/measure.ts';
 import { MESSAGE, openTalker } from '../bench/turns.ts';
 import { CoppiceError } from '../../errors.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -17,13 +17,6 @@ export interface BenchOptions extends CommonOptions {
   readonly connections?: number;
   /** The hidden part: be the floor. */
   readonly floor?: boolean;
-}
-
-export interface BenchResult {
-  readonly connections: number;
-  readonly turn: Measurement;
-  readonly floor: Measurement;
-  readonly ratios: Ratios;
 }
 
 const TURNS = 300;

@@ -3,15 +3,11 @@ import { CoppiceError } from '../../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Input, type Io, writeJson } from '../io.ts';
 import { type Link, newsLine, openLink } from '../link.ts';
-import type { CommonOptions } from '../options.ts';
+import type { ChatOptions } from '../options.ts';
 import { Answer, toolLine } from '../render/answer.ts';
 import { paintFor } from '../render/style.ts';
 import { onStopSignals } from '../stop-signals.ts';
 import { abortTurn, runTurn, type Saying, type TurnOutcome } from '../turn.ts';
-
-export interface ChatOptions extends CommonOptions {
-  readonly session: string;
-}
 
 /** What one frame of the wire may hold, with room for its envelope. */
 const LONGEST_MESSAGE = 1_000_000;

@@ -8,6 +8,7 @@ import type { CommonOptions } from '../options.ts';
 import { renderMachine } from '../render/machine.ts';
 import { paintFor } from '../render/style.ts';
 import { table } from '../render/table.ts';
+import { isFile, moduleMachine } from '../testgen/module-subject.ts';
 
 /** `coppice machines ls`: no gateway is asked, the machines are part of this program. */
 export async function listAll(io: Io, options: CommonOptions): Promise<number> {
@@ -36,16 +37,33 @@ export async function show(io: Io, name: string, options: CommonOptions): Promis
 
 interface DiagramOptions extends CommonOptions {
   readonly out?: string;
+  readonly from?: string;
+  readonly export?: string;
 }
 
-/** `coppice machines diagram NAME`. Rejects with MACHINE_UNKNOWN, and FILE_UNWRITABLE for `--out`. */
-export async function draw(io: Io, name: string, { out, json }: DiagramOptions): Promise<number> {
-  const mermaid = drawMachine(name) ?? unknown(name);
+/**
+ * `coppice machines diagram NAME`, or one of the caller's by `--from FILE`. Rejects with USAGE, MACHINE_UNKNOWN,
+ * TESTGEN_* for the module, and FILE_UNWRITABLE for `--out`.
+ */
+export async function draw(io: Io, wanted: string | undefined, options: DiagramOptions): Promise<number> {
+  const { out, json } = options;
+  const { name, mermaid } = await drawn(io, wanted, options);
   if (out !== undefined) writeFile(out, /\.(md|markdown)$/i.test(out) ? pageOf(name, mermaid) : mermaid);
   if (json) writeJson(io.stdout, { name, mermaid, ...(out === undefined ? {} : { file: out }) });
   else if (out === undefined) io.stdout.write(mermaid);
   else writeLines(io.stdout, [`wrote ${out}`]);
   return EXIT.ok;
+}
+
+async function drawn(io: Io, name: string | undefined, { from, export: exported }: DiagramOptions) {
+  if (name !== undefined && from === undefined && isFile(name))
+    throw new CoppiceError('USAGE', { reason: `${name} is a file: say --from ${name}` });
+  if ((name === undefined) === (from === undefined))
+    throw new CoppiceError('USAGE', { reason: 'diagram takes either a machine of coppice or --from FILE' });
+  if (name !== undefined) return { name, mermaid: drawMachine(name) ?? unknown(name) };
+  io.foreign?.();
+  const { machine } = await moduleMachine(from!, exported);
+  return { name: machine.id, mermaid: drawMachine(machine)! };
 }
 
 const pageOf = (name: string, mermaid: string): string => `# ${name}\n\n\`\`\`mermaid\n${mermaid}\`\`\`\n`;

@@ -8,12 +8,14 @@ import { firstDifference } from '../testgen/compare.ts';
 import { coverageLine } from '../testgen/header.ts';
 import { make, sizeOf, sizeText } from '../testgen/made.ts';
 import type { Choice, Made } from '../testgen/made.ts';
-import { moduleSubject } from '../testgen/module-subject.ts';
+import { isFile, moduleSubject } from '../testgen/module-subject.ts';
 import { progressOn } from '../testgen/progress.ts';
-import { BUDGET_FLAGS, choiceIn } from '../testgen/regenerate.ts';
+import { BUDGET_FLAGS } from '../testgen/budget-flags.ts';
+import { choiceIn } from '../testgen/regenerate.ts';
 import type { Format } from '../testgen/regenerate.ts';
 import { shippedSubject } from '../testgen/shipped-subject.ts';
 import type { Subject } from '../testgen/subject.ts';
+import { placeOf, reasonOf } from '../testgen/thrown.ts';
 import { existing, refuseForeign, textOf, writeWhole } from '../testgen/test-file.ts';
 
 interface TestgenOptions extends CommonOptions {
@@ -39,6 +41,8 @@ interface TestgenOptions extends CommonOptions {
  */
 export async function testgen(io: Io, name: string | undefined, options: TestgenOptions): Promise<number> {
   const { from, check, out } = options;
+  if (name !== undefined && from === undefined && isFile(name))
+    throw new CoppiceError('USAGE', { reason: `${name} is a file: say --from ${name}` });
   if ((name === undefined) === (from === undefined))
     throw new CoppiceError('USAGE', { reason: 'testgen takes either a machine of coppice or --from FILE' });
   if (check && out === undefined) throw new CoppiceError('USAGE', { reason: '--check needs --out FILE' });
@@ -46,6 +50,7 @@ export async function testgen(io: Io, name: string | undefined, options: Testgen
     throw new CoppiceError('USAGE', { reason: '--export goes with --from FILE' });
   const old = out !== undefined && check ? checked(out) : undefined;
   if (out !== undefined && !check && !options.force) refuseForeign(out);
+  if (from !== undefined) io.foreign?.();
   const subject =
     from === undefined ? await shippedSubject(name!) : await moduleSubject(from, options.export);
   const { format, ...choice } = { ...choiceOf(options, old), ...formatOf(options, old) };
@@ -96,6 +101,11 @@ function build(io: Io, subject: Subject, choice: Choice): Made {
   const progress = progressOn(io.stderr, subject.name);
   try {
     return make(subject, choice, progress.tell);
+  } catch (cause) {
+    if (cause instanceof CoppiceError || !(cause instanceof Error) || placeOf(cause) === undefined)
+      throw cause;
+    const details = { machine: subject.name, reason: reasonOf(cause) };
+    throw new CoppiceError('TESTGEN_COMPANION_THREW', details, { cause });
   } finally {
     progress.end();
   }
@@ -123,13 +133,10 @@ interface Written {
 }
 
 function report(io: Io, made: Made, { text, out }: Written, { json }: TestgenOptions): void {
-  const { subject, parts, missing, coverage } = made;
-  const { paths, steps } = sizeOf(parts);
-  const violations = parts.flatMap(({ generated }) => generated.violations.map((one) => one.text));
-  const cut = [...new Set(parts.flatMap(({ generated }) => generated.cut.map((one) => one.text)))];
+  const { subject, parts, missing, coverage, remarks } = made;
   if (json)
     return writeJson(io.stdout, {
-      ...{ machine: subject.name, paths, steps, coverage, missing, cut, violations },
+      ...{ machine: subject.name, ...sizeOf(parts), coverage, missing, ...remarks },
       ...(out === undefined ? { text } : { file: out }),
     });
   if (out === undefined) return void io.stdout.write(text);
@@ -137,7 +144,10 @@ function report(io: Io, made: Made, { text, out }: Written, { json }: TestgenOpt
   writeLines(io.stdout, [
     `wrote ${out}: ${sizeText(parts)}. ${coverageLine(made)}`,
     ...missed.map((one) => `  not covered: ${one}`),
-    ...cut.map((one) => `  cut: ${one}`),
-    ...violations.map((one) => `  broken invariant: ${one}`),
+    ...remarks.cut.map((one) => `  cut: ${one}`),
+    ...remarks.fatal.map((one) => `  the machine fails: ${one}`),
+    ...remarks.unguarded.map((one) => `  nothing listens if it fails: ${one}`),
+    ...remarks.unused.map((one) => `  no such actor was running: ${one}`),
+    ...remarks.violations.map((one) => `  broken invariant: ${one}`),
   ]);
 }

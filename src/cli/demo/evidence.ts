@@ -79,6 +79,12 @@ export function judge(facts: Facts): Check[] {
   ];
 }
 
+/** The answer was on record before the process was killed: this kill shows nothing. */
+export function cameTooLate(kill: Facts['kill'], messages: Facts['messages']): boolean {
+  const answered = answerOf(messages, kill.runId);
+  return kill.heardBefore !== '' || (answered !== undefined && answered.timestamp < kill.nextStartedAt);
+}
+
 const check = (name: string, ok: boolean, seen: string): Check => ({ name, ok, seen });
 
 function countOf(messages: readonly MessageView[], runId: string) {

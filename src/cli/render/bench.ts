@@ -1,4 +1,4 @@
-import type { BenchResult } from '../commands/bench.ts';
+import type { BenchResult } from '../bench/measure.ts';
 import { table } from './table.ts';
 import type { Paint } from './style.ts';
 

@@ -26,9 +26,13 @@ const same = (one: Token | undefined, other: Token | undefined): boolean =>
   one?.kind === other?.kind && one?.text === other?.text;
 
 function textFrom(tokens: readonly Token[], at: number): string {
-  const shown = tokens.slice(at, at + SHOWN);
+  const shown = tokens.slice(at, at + SHOWN).map(({ kind, text }) => (kind === 'text' ? `'${text}'` : text));
   if (shown.length === 0) return 'nothing more';
-  return `\`${shown.map(({ kind, text }) => (kind === 'text' ? `'${text}'` : text)).join(' ')}\``;
+  const tight = shown
+    .join(' ')
+    .replaceAll(/ (?=[,:()\]])/g, '')
+    .replaceAll(/(?<=[([]) /g, '');
+  return `\`${tight}${at + SHOWN < tokens.length ? ' ...' : ''}\``;
 }
 
 const isCall = (tokens: readonly Token[], at: number): boolean =>

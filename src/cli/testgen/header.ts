@@ -6,7 +6,7 @@ import type { Place } from './render-test.ts';
 
 /** What a generated file says about itself, a line each. */
 export function headerLines(made: Made, place: Place): string[] {
-  const { subject, parts, missing } = made;
+  const { subject, parts, missing, remarks } = made;
   const [{ generated }] = parts as [(typeof parts)[number]];
   const source = subject.module
     ? `${relativeTo(baseOf(place.out ?? 'stdout'), subject.module.file)} (its export "${subject.module.exported}")`
@@ -22,10 +22,10 @@ export function headerLines(made: Made, place: Place): string[] {
     '',
     `Strategy ${generated.strategy}, seed ${generated.seed}: ${sizeText(parts)}. ${coverageLine(made)}`,
     ...listed('Not covered', missed),
-    ...listed(
-      'Cut',
-      unique((part) => part.generated.cut.map(({ text }) => text)),
-    ),
+    ...listed('Cut', remarks.cut),
+    ...listed('The machine fails there', remarks.fatal),
+    ...listed('Nothing listens when these fail, and the machine fails with them', remarks.unguarded),
+    ...listed('Cases of the module for actors that were never running', remarks.unused),
     ...listed('Taken from the module', subject.companions),
     ...listed(
       'Tried without a payload, for nobody gave one',
@@ -35,10 +35,7 @@ export function headerLines(made: Made, place: Place): string[] {
       'Reached, and the event would be ignored there',
       byState(unique((part) => part.generated.unhandled)),
     ),
-    ...listed(
-      'Broken invariants',
-      unique((part) => part.generated.violations.map(({ text }) => text)),
-    ),
+    ...listed('Broken invariants', remarks.violations),
     '',
   ];
 }
@@ -56,9 +53,27 @@ function byState(pairs: readonly string[]): string[] {
   );
 }
 
+/** Names one behind the other, over as many lines as they take. */
+function wrapped(names: readonly string[]): string[] {
+  const lines = ['- '];
+  names.forEach((name, index) => {
+    const word = index < names.length - 1 ? `${name}, ` : name;
+    if (`${lines.at(-1)}${word}`.length > WIDTH - 3) lines.push('  ');
+    lines[lines.length - 1] += word;
+  });
+  return lines;
+}
+
+/** A list in the head of a file is read by people: no longer than this. */
+const LONGEST = 16;
+
 /** Nothing, one line, or a line each. */
 function listed(what: string, items: readonly string[]): string[] {
   if (items.length === 0) return [];
   const line = `${what}: ${items.join('; ')}.`;
-  return line.length <= WIDTH - 3 ? [line] : [`${what}:`, ...items.map((item) => `- ${item}`)];
+  if (line.length <= WIDTH - 3) return [line];
+  if (items.every((item) => !/[\s:]/.test(item))) return [`${what}:`, ...wrapped(items)];
+  const short = items.length <= LONGEST ? items : items.slice(0, LONGEST - 1);
+  const rest = items.length - short.length;
+  return [`${what}:`, ...short.map((item) => `- ${item}`), ...(rest > 0 ? [`- and ${rest} more`] : [])];
 }

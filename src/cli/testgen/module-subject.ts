@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AnyStateMachine } from 'xstate';
@@ -6,6 +7,7 @@ import { CoppiceError } from '../../errors.ts';
 import { abstract } from '../../testing/index.ts';
 import type { AbstractOptions, GenerateOptions, LiveEffects } from '../../testing/index.ts';
 import type { Staging, Subject } from './subject.ts';
+import { reasonOf } from './thrown.ts';
 
 type Exports = Readonly<Record<string, unknown>>;
 
@@ -18,15 +20,15 @@ const COMPANIONS = [
 /** Functions: the generated file takes them from the module. */
 const IMPORTED = new Set(['effects', 'invariant']);
 
+/** No machine of coppice is called like that. */
+export const isFile = (name: string): boolean => /[./\\]/.test(name);
+
 /**
- * A machine of the caller's. Rejects with TESTGEN_MODULE_FAILED, TESTGEN_NO_MACHINE, TESTGEN_MANY_MACHINES,
+ * A machine of the caller's. Rejects with TESTGEN_FILE_UNREADABLE, TESTGEN_MODULE_FAILED, TESTGEN_NO_MACHINE, TESTGEN_MANY_MACHINES,
  * TESTGEN_COMPANION_UNKNOWN.
  */
 export async function moduleSubject(from: string, exported?: string): Promise<Subject> {
-  const file = resolve(from);
-  const found = await load(file, from);
-  const name = machineIn(found, from, exported);
-  const machine = found[name] as AnyStateMachine;
+  const { file, found, name, machine } = await moduleMachine(from, exported);
   const { stagings, imports } = stagingsOf(found, from, name);
   const bound = name === 'default' ? 'machine' : `{ ${name === 'machine' ? name : `${name} as machine`} }`;
   return {
@@ -42,20 +44,40 @@ export async function moduleSubject(from: string, exported?: string): Promise<Su
   };
 }
 
+/** The machine alone, with the name of its export. Rejects as `moduleSubject`. */
+export async function moduleMachine(from: string, exported?: string) {
+  const file = resolve(from);
+  const found = await load(file, from);
+  const name = machineIn(found, from, exported);
+  return { file, found, name, machine: found[name] as AnyStateMachine };
+}
+
 async function load(file: string, shown: string): Promise<Exports> {
+  const found = statSync(file, { throwIfNoEntry: false });
+  const reason = found === undefined ? 'there is no such file' : found.isFile() ? undefined : 'it is no file';
+  if (reason !== undefined) throw new CoppiceError('TESTGEN_FILE_UNREADABLE', { file: shown, reason });
   try {
     return (await import(pathToFileURL(file).href)) as Exports;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CoppiceError('TESTGEN_MODULE_FAILED', { file: shown, reason }, { cause });
+    throw new CoppiceError('TESTGEN_MODULE_FAILED', { file: shown, reason: reasonOf(cause) }, { cause });
   }
 }
 
 const isMachine = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && 'root' in value && 'implementations' in value;
 
+/** One that is exported twice goes by the name it was given. */
+function namesOfMachines(found: Exports): string[] {
+  const unnamed = ['default', 'module.exports'];
+  const keys = Object.keys(found).filter((key) => isMachine(found[key]));
+  const inOrder = [...keys.filter((key) => !unnamed.includes(key)), ...unnamed];
+  const firsts = new Map(inOrder.toReversed().map((key) => [found[key], key]));
+  return keys.filter((key) => firsts.get(found[key]) === key);
+}
+
 function machineIn(found: Exports, file: string, wanted: string | undefined): string {
-  const machines = Object.keys(found).filter((key) => isMachine(found[key]));
+  const machines = namesOfMachines(found);
+  if (wanted !== undefined && isMachine(found[wanted])) return wanted;
   const name =
     wanted ?? (machines.includes('machine') ? 'machine' : machines.length === 1 ? machines[0] : undefined);
   if (name !== undefined && machines.includes(name)) return name;

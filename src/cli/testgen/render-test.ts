@@ -113,7 +113,7 @@ function coverageLines({ coverage, missing, unreachable }: Made, { format }: Pla
     of(transitions, 'transitions'),
     of(guardWays, 'ways of its guards'),
   ].join(', ')}`;
-  const expected = laid(literal(missing as unknown as Plain), '    ');
+  const expected = laid(literal(missing as unknown as Plain), '  ', 'expect(missing).toEqual();');
   const rules = unreachable.length > 0 ? `, ${laid(literal(unreachable), '  ')}` : '';
   return [
     `test(${quoted(title)}, () => {`,

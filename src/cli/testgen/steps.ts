@@ -57,10 +57,15 @@ export function titleOf({ start, steps }: Path, number: number): string {
   const told = steps.map(moveWords);
   const short = told.length <= 5 ? told : [...told.slice(0, 2), `${told.length - 4} more`, ...told.slice(-2)];
   const to = steps.at(-1)?.expected ?? start;
-  const way = short.length === 0 ? 'at its start' : `by ${short.join(', ')}`;
-  const [here, there] = [valueText(start.value), valueText(to.value)];
+  const [here, there] = [valueText(start.value), endText(to)];
+  if (short.length === 0) return `${number}: ${here === '' ? 'it begins' : `begins in ${there}`}`;
+  const way = `by ${short.join(', ')}`;
+  if (here === '') return `${number}: ${there === '' ? way : `to ${there}, ${way}`}`;
   return `${number}: ${here === there ? `from ${here} back to it` : `from ${here} to ${there}`}, ${way}`;
 }
+
+const endText = ({ value, status }: Expected): string =>
+  status === 'error' ? `a failure${valueText(value) && ` in ${valueText(value)}`}` : valueText(value);
 
 function moveWords({ kind, event, actor, ms }: PathMove): string {
   if (kind === 'send') return event.type;
