@@ -7,18 +7,9 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EVENTS } from '../src/bus/index.ts';
 import type { EventRow, Field } from '../src/bus/index.ts';
-import {
-  configSchema,
-  DEFAULT_MODELS,
-  defaultOf,
-  envKeys,
-  leaves,
-  metaOf,
-  optionsOf,
-  typeOf,
-} from '../src/config/index.ts';
 import { ERRORS } from '../src/errors.ts';
 import type { ErrorRow } from '../src/errors.ts';
+import { configPage } from './config-page.ts';
 import { pagesWithCopies } from './copied.ts';
 import { machinePages } from './machine-pages.ts';
 import { anchor, code, page, table } from './markdown.ts';
@@ -83,69 +74,6 @@ export function errorsPage(errors: Readonly<Record<string, ErrorRow>> = ERRORS):
 function errorSection(name: string, { severity, template, remedy, retryable }: ErrorRow): string {
   const again = retryable ? ' The same request may succeed later.' : '';
   return `### COPPICE_${name}\n\nSeverity: ${severity}.${again}\n\n\`\`\`text\n${template}\n\`\`\`\n\n${remedy}`;
-}
-
-export function configPage(): string {
-  const variables = new Map<string, string[]>();
-  for (const [name, key] of envKeys())
-    variables.set(key.path.join('.'), [...(variables.get(key.path.join('.')) ?? []), name]);
-  const groups = Map.groupBy(leaves(configSchema), (key) => key.path[0] ?? '');
-  const sections = [...groups].map(([name, keys]) => {
-    const rows = keys.map(({ path, schema }) => {
-      const dotted = path.join('.').replaceAll('.[]', '[]');
-      return [
-        code(dotted),
-        typeName(schema),
-        defaultText(schema),
-        (variables.get(path.join('.')) ?? []).map(code).join(' '),
-        metaOf(schema).description ?? '',
-      ];
-    });
-    return `## ${name}\n\n${table(['key', 'type', 'default', 'variable', ''], rows)}`;
-  });
-  return page(
-    '# Configuration',
-    [
-      'JSON with comments and trailing commas, in `--config`, else `COPPICE_CONFIG`, else `$XDG_CONFIG_HOME/coppice/config.jsonc` (`~/.config/coppice/config.jsonc`).',
-      'A missing file is fine: everything has a default.',
-      '',
-      'Later layers win: defaults, the file, the environment, the command line. An unknown key or `COPPICE_` variable is an error that names the nearest known one,',
-      'and all mistakes are told at once with file, line and column.',
-      '',
-      'A **secret** is a literal, `env:NAME`, or `file:PATH` (relative to the folder of the configuration); it is never printed.',
-      'A **duration** is `30m`, `60s`, `1h30m`, `500ms` or a number. `NAME` stands for a name of your choice, `[]` for each entry of a list.',
-      '',
-      'With no provider configured, a key in the environment adds its provider, with the model below where none is named. With both keys the first row',
-      'is the primary and the other its fallback, unless a primary is named. With no key either, the built-in `loopback/echo` answers.',
-    ].join('\n'),
-    table(
-      ['variable', 'provider', 'api', 'model', 'because it is'],
-      DEFAULT_MODELS.map(({ key, provider, api, model, why }) => [
-        code(key),
-        code(provider),
-        code(api),
-        code(`${provider}/${model}`),
-        why,
-      ]),
-    ),
-    ...sections,
-  );
-}
-
-type Schema = Parameters<typeof typeOf>[0];
-
-function typeName(schema: Schema): string {
-  const { secret, kind } = metaOf(schema);
-  if (secret) return 'secret';
-  if (kind) return kind;
-  const options = optionsOf(schema);
-  if (options.length > 0) return options.map(code).join(', ');
-  return { array: 'list', record: 'map', object: 'map' }[typeOf(schema)] ?? typeOf(schema);
-}
-
-function defaultText(schema: Schema): string {
-  const value = defaultOf(schema);
-  return value === undefined ? '' : code(JSON.stringify(value));
 }
 
 export const PAGES: Readonly<Record<string, () => string>> = {

@@ -1,6 +1,8 @@
 import { CoppiceError } from '../errors.ts';
 import { defineChannel } from './contract.ts';
 import type { Channel, ChannelMessage, Delivery } from './contract.ts';
+import { passiveLeg } from './passive-leg.ts';
+import type { PassiveLeg } from './passive-leg.ts';
 
 /** An in-memory channel: what is delivered to it is kept, newest last, and what is said to it is received. */
 export interface LoopbackChannel {
@@ -26,8 +28,11 @@ export function createLoopback(options: LoopbackOptions = {}): LoopbackChannel {
   const deliveries: Delivery[] = [];
   const known = new Set<string>();
   const listeners = new Set<(delivery: Delivery) => void>();
-  let receive: ((message: ChannelMessage) => Promise<unknown>) | undefined;
-  let outbound = false;
+  const inbound = passiveLeg('inbound');
+  const outbound = passiveLeg('outbound');
+  const probed = ({ leg, attempt }: PassiveLeg): void => {
+    if (!attempt) throw down(name, leg.name);
+  };
 
   /** A repeated delivery is the same delivery. */
   const accept = (delivery: Delivery): void => {
@@ -41,30 +46,9 @@ export function createLoopback(options: LoopbackOptions = {}): LoopbackChannel {
   const channel = defineChannel({
     name,
     idempotentDelivery: true,
-    legs: [
-      {
-        name: 'inbound',
-        async start(context) {
-          receive = context.receive;
-          context.signal.addEventListener('abort', () => {
-            if (receive === context.receive) receive = undefined;
-          });
-        },
-        probe: async () => up(receive !== undefined, name, 'inbound'),
-      },
-      {
-        name: 'outbound',
-        async start({ signal }) {
-          outbound = true;
-          signal.addEventListener('abort', () => {
-            outbound = false;
-          });
-        },
-        probe: async () => up(outbound, name, 'outbound'),
-      },
-    ],
+    legs: [inbound, outbound].map((one) => ({ ...one.leg, probe: async () => probed(one) })),
     async deliver(delivery) {
-      if (!outbound)
+      if (!outbound.attempt)
         return { kind: 'failed', permanent: false, reason: `the outbound leg of ${name} is down` };
       accept(delivery);
       return { kind: 'sent', platformId: `${name}-${delivery.deliveryId}` };
@@ -75,9 +59,8 @@ export function createLoopback(options: LoopbackOptions = {}): LoopbackChannel {
     channel,
     deliveries,
     async say(message) {
-      if (!receive)
-        throw new CoppiceError('UNAVAILABLE', { what: `the inbound leg of ${name}`, reason: 'it is down' });
-      await receive(message);
+      if (!inbound.attempt) throw down(name, 'inbound');
+      await inbound.attempt.receive(message);
     },
     next: (target, signal) =>
       new Promise((resolve, reject) => {
@@ -96,6 +79,5 @@ export function createLoopback(options: LoopbackOptions = {}): LoopbackChannel {
   };
 }
 
-function up(is: boolean, name: string, leg: string): void {
-  if (!is) throw new CoppiceError('UNAVAILABLE', { what: `the ${leg} leg of ${name}`, reason: 'it is down' });
-}
+const down = (name: string, leg: string): CoppiceError =>
+  new CoppiceError('UNAVAILABLE', { what: `the ${leg} leg of ${name}`, reason: 'it is down' });

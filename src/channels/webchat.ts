@@ -1,7 +1,8 @@
 import { normalizeError } from '../errors.ts';
 import type { NormalError } from '../errors.ts';
 import { defineChannel } from './contract.ts';
-import type { Channel, ChannelLeg, RunSignal } from './contract.ts';
+import type { Channel, RunSignal } from './contract.ts';
+import { passiveLeg } from './passive-leg.ts';
 
 /**
  * The WebSocket chat as a channel. What runs say goes out through the outbound leg; the inbound leg says whether
@@ -27,14 +28,11 @@ export interface WebchatStats {
   readonly lastError: NormalError | undefined;
 }
 
-/**
- * The channel behind the WebSocket chat: what a run says goes to its listeners, and some is kept while
- * nobody listens.
- */
+/** `keep`: how many starts and ends are held while the way out is down; beyond them the oldest go. */
 export function createWebchat(options: { readonly name?: string; readonly keep?: number } = {}): Webchat {
   const { name = 'webchat', keep = 1_000 } = options;
   const listeners = new Set<(signal: RunSignal) => void>();
-  const inbound = flag('inbound');
+  const inbound = passiveLeg('inbound');
   const kept: RunSignal[] = [];
   let [dropped, failedListeners] = [0, 0];
   let lastError: NormalError | undefined;
@@ -60,7 +58,7 @@ export function createWebchat(options: { readonly name?: string; readonly keep?:
     kept.shift();
     dropped += 1;
   };
-  const outbound = flag('outbound', () => {
+  const outbound = passiveLeg('outbound', () => {
     for (const signal of kept.splice(0)) send(signal);
   });
 
@@ -72,13 +70,13 @@ export function createWebchat(options: { readonly name?: string; readonly keep?:
       // A client reads the transcript when it connects; there is nothing to push to one that is away.
       deliver: async () => ({ kind: 'sent' }),
     }),
-    publish: (signal) => (outbound.up ? send(signal) : hold(signal)),
+    publish: (signal) => (outbound.attempt ? send(signal) : hold(signal)),
     attach(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
     get accepting() {
-      return inbound.up;
+      return inbound.attempt !== undefined;
     },
     get stats() {
       return { kept: kept.length, dropped, failedListeners, lastError };
@@ -88,30 +86,3 @@ export function createWebchat(options: { readonly name?: string; readonly keep?:
 
 /** What a later signal of the same run says again. Starts and ends are said once. */
 const isProgress = (signal: RunSignal): boolean => signal.kind !== 'started' && signal.kind !== 'ended';
-
-interface Flag {
-  readonly leg: ChannelLeg;
-  readonly up: boolean;
-}
-
-/** A leg whose whole state is whether its newest attempt lives. */
-function flag(name: ChannelLeg['name'], onUp?: () => void): Flag {
-  let current: object | undefined;
-  const leg: ChannelLeg = {
-    name,
-    async start({ signal }) {
-      if (signal.aborted) return;
-      current = signal;
-      signal.addEventListener('abort', () => {
-        if (current === signal) current = undefined;
-      });
-      onUp?.();
-    },
-  };
-  return {
-    leg,
-    get up() {
-      return current !== undefined;
-    },
-  };
-}

@@ -3,13 +3,13 @@ import type { Clock } from '../supervisor/clock.ts';
 import { defineChannel } from './contract.ts';
 import type {
   Channel,
-  ChannelLeg,
   ChannelMessage,
   DeliveryOutcome,
   HookAnswer,
   HookRequest,
   Receipt,
 } from './contract.ts';
+import { passiveLeg } from './passive-leg.ts';
 import { postCallback } from './webhook-callback.ts';
 import { readMessage } from './webhook-message.ts';
 import { verify } from './webhook-signature.ts';
@@ -53,10 +53,10 @@ export function createWebhook(
 ): Webhook {
   const { name, clock, callbackUrl, callbackTimeoutMs = CALLBACK_TIMEOUT_MS } = options;
   const rule = { ...options, channel: name };
-  const inbound = gate('inbound');
-  const outbound = gate('outbound');
+  const inbound = passiveLeg('inbound');
+  const outbound = passiveLeg('outbound');
   const take = createTaker();
-  const open = (): Receive => inbound.receive ?? down(name);
+  const open = (): Receive => inbound.attempt?.receive ?? down(name);
   return {
     name,
     channel: defineChannel({
@@ -65,7 +65,7 @@ export function createWebhook(
       idempotentDelivery: true,
       async deliver(delivery, signal) {
         if (callbackUrl === undefined) return unsendable(`channels.${name} has no callbackUrl any more`);
-        if (!outbound.receive) return unsendable(`the outbound leg of ${name} is down`);
+        if (!outbound.attempt) return unsendable(`the outbound leg of ${name} is down`);
         return postCallback({ ...rule, url: callbackUrl, timeoutMs: callbackTimeoutMs }, delivery, signal);
       },
     }),
@@ -121,25 +121,4 @@ function down(name: string): never {
     reason: 'its inbound leg is down',
     retryAfterMs: RETRY_AFTER_MS,
   });
-}
-
-/** A leg whose whole state is the newest attempt that lives. */
-function gate(name: ChannelLeg['name']): { readonly leg: ChannelLeg; readonly receive: Receive | undefined } {
-  let current: Receive | undefined;
-  const leg: ChannelLeg = {
-    name,
-    async start({ signal, receive }) {
-      if (signal.aborted) return;
-      current = receive;
-      signal.addEventListener('abort', () => {
-        if (current === receive) current = undefined;
-      });
-    },
-  };
-  return {
-    leg,
-    get receive() {
-      return current;
-    },
-  };
 }

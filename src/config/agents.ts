@@ -1,6 +1,8 @@
 import type { Config } from './schema.ts';
 
 type Defaults = Config['agents']['defaults'];
+type Agent = Config['agents']['list'][number];
+type LoopDetection = Config['tools']['loopDetection'];
 
 /** One agent with the defaults filled in. */
 export interface AgentConfig {
@@ -14,6 +16,7 @@ export interface AgentConfig {
   readonly systemPrompt: string | undefined;
   /** The gateway's policy narrowed by the agent's: `allow` must be met in both, `deny` in either. */
   readonly tools: { readonly allow: readonly (readonly string[])[]; readonly deny: readonly string[] };
+  readonly loopDetection: LoopDetection;
 }
 
 /** Every agent. With no list there is one, `main`. Exactly one is the default: the marked one, else the first. */
@@ -42,15 +45,27 @@ export function agentConfigs(config: Config): AgentConfig[] {
       ),
       deny: [...config.tools.deny, ...(agent.tools?.deny ?? defaults.tools.deny ?? [])],
     },
+    loopDetection: loopDetectionOf(config, agent),
   }));
+}
+
+/** The gateway's, and key by key what the agent says instead. */
+export function loopDetectionOf({ tools }: Config, agent: Agent): LoopDetection {
+  const { detectors = {}, ...own } = agent.tools?.loopDetection ?? {};
+  const standard = tools.loopDetection;
+  return { ...over(standard, own), detectors: over(standard.detectors, detectors) };
 }
 
 function heartbeatOf(
   defaults: Defaults['heartbeat'],
-  own: Config['agents']['list'][number]['heartbeat'],
+  own: Agent['heartbeat'],
   enabled: boolean,
 ): Defaults['heartbeat'] {
-  const given = Object.fromEntries(Object.entries(own ?? {}).filter(([, value]) => value !== undefined));
-  const merged = { ...defaults, ...given };
+  const merged = over(defaults, own ?? {});
   return enabled ? merged : { ...merged, every: 0 };
+}
+
+function over<T extends object>(standard: T, own: { readonly [K in keyof T]?: T[K] | undefined }): T {
+  const given = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...standard, ...Object.fromEntries(given) };
 }

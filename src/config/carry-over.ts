@@ -59,6 +59,11 @@ const NOT_YET: readonly {
     message: 'accepted; this version has no sandbox yet, and its built-in tools stay inside the workspace',
   },
   {
+    path: 'diagnostics.enabled',
+    unless: [true],
+    message: 'accepted; this version always publishes its facts',
+  },
+  {
     path: 'session.queue.mode',
     unless: ['followup'],
     message: 'accepted; this version queues every message for a turn of its own (followup)',
@@ -70,6 +75,12 @@ const NOT_YET: readonly {
   },
   { path: 'logging.file', message: 'ignored: the log is in the state directory, in logs/' },
 ];
+
+/** Does this version act upon the key? `path` as `leaves` tells it: `NAME` for a name in a record. */
+export const isEffective = (path: readonly string[]): boolean =>
+  !NOT_YET.some(
+    ({ path: row, unless }) => unless === undefined && `${path.join('.')}.`.startsWith(`${row}.`),
+  );
 
 /** What the operator wrote and will not see an effect of. */
 export function notYet(written: Raw): Warning[] {

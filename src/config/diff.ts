@@ -50,11 +50,12 @@ const PATTERNS = RULES.map(([pattern, effect]) => ({ keys: pattern.split('.'), e
 /** Every key whose value differs, and what it takes to use the new one. Pure; sorted by path. */
 export function diff(old: Config, next: Config): Change[] {
   return changed(old, next, [])
-    .map((keys) => ({ path: keys.join('.'), effect: effectOf(keys) }))
+    .map((keys) => ({ path: keys.join('.'), effect: changeOf(keys) }))
     .toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function effectOf(keys: readonly string[]): Effect {
+/** What a change of this key asks for. */
+export function changeOf(keys: readonly string[]): Effect {
   const fits = (pattern: readonly string[]): boolean =>
     pattern.length <= keys.length && pattern.every((key, at) => key === '*' || key === keys[at]);
   return PATTERNS.find(({ keys: pattern }) => fits(pattern))?.effect ?? 'restart';

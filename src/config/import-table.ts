@@ -77,10 +77,6 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
   { from: 'agents.list.*.identity', why: 'of an identity, the name is known here' },
   { from: 'agents.list.*.sandbox', why: 'there is one sandbox for all agents: tools.sandbox' },
   { from: 'agents.defaults.heartbeat.session', why: 'a heartbeat runs in the main session of its agent' },
-  {
-    from: 'agents.list.*.tools.loopDetection',
-    why: 'loop detection is one for all agents: tools.loopDetection',
-  },
   // -- tools
   { from: 'tools.allow', to: 'tools.allow', value: allow, why: 'an empty list meant everything there' },
   { from: 'tools.sandbox.tools.allow', to: 'tools.sandbox.allowlist' },

@@ -1,8 +1,9 @@
 /** What the operator said: one plain object, with the origin of every value. */
 export { agentConfigs } from './agents.ts';
 export type { AgentConfig } from './agents.ts';
+export { isEffective } from './carry-over.ts';
 export { DEFAULT_MODELS } from './default-models.ts';
-export { diff } from './diff.ts';
+export { changeOf, diff } from './diff.ts';
 export type { Change, Effect } from './diff.ts';
 export { parseDuration } from './duration.ts';
 export { editConfig, parseValue, readConfigText, writeConfigText } from './edit.ts';

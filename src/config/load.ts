@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { carryOver, notYet } from './carry-over.ts';
 import { derive } from './derive.ts';
 import { fromText, readEnv } from './env.ts';
-import type { Env } from './env.ts';
+import type { Env, EnvLayer } from './env.ts';
 import { parseConfigText, readConfigFile } from './file.ts';
 import type { ConfigFile } from './file.ts';
 import { issueMessage, unknownKeyMessage } from './issue.ts';
@@ -70,33 +70,17 @@ export function loadConfig({ path, text, env, flags = {} }: LoadOptions): Loaded
   const place = path === undefined ? configPath(env, flags) : { path, named: true };
   const file = text === undefined ? readConfigFile(place.path) : parseConfigText(place.path, text);
   const carried = carryOver(file.raw);
-  const environment = readEnv(env);
-  const flagged = readFlags(flags);
-  const written = merge(merge(carried.raw, environment.raw), flagged.raw);
-  const state = stateDir(env, flags);
-  const derived = derive(written, env, state);
   const layers: Layers = {
     file,
     written: carried.raw,
     moved: carried.moved,
-    env: environment,
-    flags: flagged,
+    env: readEnv(env),
+    flags: readFlags(flags),
   };
-
-  const problems: Problem[] = [...file.problems, ...environment.problems];
-  // Of a text that is no JSON only a part was understood: what that part lacks may well be there.
-  if (file.broken) throw configInvalid(problems);
-  const whole = merge(derived.raw, written);
-  const parsed = configSchema.safeParse(whole);
-  if (!parsed.success) {
-    const found = parsed.error.issues.flatMap((issue) => fromIssue(issue, whole, layers));
-    throw configInvalid([...problems, ...found]);
-  }
-  const { config, secrets, unresolved } = withSecrets(parsed.data, env, dirname(place.path));
-  problems.push(
-    ...[...unresolved, ...violations(config)].map((violation) => fromViolation(violation, layers)),
-  );
-  if (problems.length > 0) throw configInvalid(problems);
+  const written = merge(merge(layers.written, layers.env.raw), layers.flags.raw);
+  const state = stateDir(env, flags);
+  const derived = derive(written, env, state);
+  const { config, secrets } = checked(merge(derived.raw, written), layers, env);
 
   const missing =
     place.named && file.text === undefined
@@ -110,9 +94,26 @@ export function loadConfig({ path, text, env, flags = {} }: LoadOptions): Loaded
     file: file.text === undefined ? undefined : file.path,
     stateDir: state,
     path: place.path,
-    variables: [...environment.names.values()],
-    flags: [...flagged.names.values()],
+    variables: [...layers.env.names.values()],
+    flags: [...layers.flags.names.values()],
   };
+}
+
+/** What all layers together say, secrets resolved; throws with everything that is wrong with it. */
+function checked(whole: Raw, layers: Layers, env: Env): { config: Config; secrets: string[] } {
+  const { file } = layers;
+  const problems: Problem[] = [...file.problems, ...layers.env.problems];
+  // Of a text that is no JSON only a part was understood: what that part lacks may well be there.
+  if (file.broken) throw configInvalid(problems);
+  const parsed = configSchema.safeParse(whole);
+  if (!parsed.success) {
+    const found = parsed.error.issues.flatMap((issue) => fromIssue(issue, whole, layers));
+    throw configInvalid([...problems, ...found]);
+  }
+  const { config, secrets, unresolved } = withSecrets(parsed.data, env, dirname(file.path));
+  const wrong = [...unresolved, ...violations(config)].map((violation) => fromViolation(violation, layers));
+  if (problems.length + wrong.length > 0) throw configInvalid([...problems, ...wrong]);
+  return { config, secrets };
 }
 
 interface FlagLayer {
@@ -125,7 +126,7 @@ interface Layers {
   /** The file's content, carried-over keys in their new places. */
   readonly written: Raw;
   readonly moved: ReadonlyMap<string, string>;
-  readonly env: FlagLayer;
+  readonly env: EnvLayer;
   readonly flags: FlagLayer;
 }
 

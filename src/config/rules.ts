@@ -1,4 +1,4 @@
-import { agentConfigs } from './agents.ts';
+import { agentConfigs, loopDetectionOf } from './agents.ts';
 import { nearest } from './nearest.ts';
 import type { Config } from './schema.ts';
 
@@ -62,13 +62,33 @@ function logSizes({ logging }: Config): Violation[] {
 }
 
 /** A warning comes before an end, and one loop ends before all calls are held to be one. */
-function loopThresholds({ tools: { loopDetection } }: Config): Violation[] {
-  const order = ['warningThreshold', 'criticalThreshold', 'globalCircuitBreakerThreshold'] as const;
-  return order.slice(1).flatMap((key, at) => {
-    const below = order[at] ?? 'warningThreshold';
-    if (loopDetection[key] > loopDetection[below]) return [];
-    const message = `${loopDetection[key]} is not more than ${below} (${loopDetection[below]}); make it at least ${loopDetection[below] + 1}, or make ${below} smaller`;
-    return [{ path: ['tools', 'loopDetection', key], message }];
+function loopThresholds(config: Config): Violation[] {
+  const { tools, agents } = config;
+  return [
+    ...thresholdsIn(['tools', 'loopDetection'], tools.loopDetection),
+    ...agents.list.flatMap((agent, index) => {
+      const own = agent.tools?.loopDetection;
+      if (!own) return [];
+      const path = ['agents', 'list', String(index), 'tools', 'loopDetection'];
+      return thresholdsIn(path, loopDetectionOf(config, agent), own);
+    }),
+  ];
+}
+
+const THRESHOLDS = ['warningThreshold', 'criticalThreshold', 'globalCircuitBreakerThreshold'] as const;
+
+/** `own`: what was said in this place; the rest comes from elsewhere. */
+function thresholdsIn(
+  path: readonly string[],
+  policy: Config['tools']['loopDetection'],
+  own: { readonly [K in (typeof THRESHOLDS)[number]]?: number | undefined } = policy,
+): Violation[] {
+  return THRESHOLDS.slice(1).flatMap((key, at) => {
+    const below = THRESHOLDS[at] ?? 'warningThreshold';
+    const said = own[key] !== undefined || own[below] !== undefined;
+    if (!said || policy[key] > policy[below]) return [];
+    const message = `${policy[key]} is not more than ${below} (${policy[below]}); make it at least ${policy[below] + 1}, or make ${below} smaller`;
+    return [{ path: [...path, key], message }];
   });
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { budgets, failover, profile } from './schema-later.ts';
+import { agentLoopDetection } from './schema-loop.ts';
 import { choice, count, duration, flag, group, ms, secret, text, texts } from './schema-words.ts';
 
 /** The groups about who answers: models, agents, and which tools they have. */
@@ -121,10 +122,7 @@ export const toolPolicy = {
   allow: texts('Tool names or patterns with *.'),
   deny: texts('Tool names or patterns with *. Wins over allow.'),
 };
-const partialTools = group(
-  { allow: toolPolicy.allow.optional(), deny: toolPolicy.deny.optional() },
-  'Narrower than `tools`.',
-);
+const partialTools = { allow: toolPolicy.allow.optional(), deny: toolPolicy.deny.optional() };
 
 export const agents = group(
   {
@@ -135,7 +133,7 @@ export const agents = group(
         timeoutMs: ms('Longest turn.').prefault(600_000),
         heartbeat: heartbeat.prefault({}),
         systemPrompt: text('Put before every conversation.').optional(),
-        tools: partialTools.prefault({}),
+        tools: group(partialTools, 'Narrower than `tools`.').prefault({}),
       },
       'What holds for every agent.',
     ),
@@ -164,7 +162,10 @@ export const agents = group(
               'Its heartbeat, key by key over the defaults.',
             ).optional(),
             systemPrompt: text('Put before its conversations.').optional(),
-            tools: partialTools.optional(),
+            tools: group(
+              { ...partialTools, loopDetection: agentLoopDetection.optional() },
+              'Narrower than `tools`.',
+            ).optional(),
           },
           'One agent.',
         ),

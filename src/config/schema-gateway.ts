@@ -74,7 +74,7 @@ const otel = group(
 
 export const diagnostics = group(
   {
-    enabled: flag('Publish diagnostic facts.').prefault(true),
+    enabled: flag('Publish diagnostic facts. This version always does.').prefault(true),
     flags: texts('Subsystems to show in detail, such as "gateway.*".').prefault([]),
     otel: otel.optional(),
     stuckSession: stuckSession.optional(),

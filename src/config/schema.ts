@@ -3,6 +3,7 @@ import { agents, models, retryShape, toolPolicy } from './schema-agents.ts';
 import { channels } from './schema-channels.ts';
 import { diagnostics, gateway, logging } from './schema-gateway.ts';
 import { alerts, audit, cluster, mcp, plugins } from './schema-later.ts';
+import { loopDetection } from './schema-loop.ts';
 import { choice, count, flag, group, ms, text, texts } from './schema-words.ts';
 
 /**
@@ -10,31 +11,6 @@ import { choice, count, flag, group, ms, text, texts } from './schema-words.ts';
  * variables and every error message come from here. Unknown keys are errors. Defaults are given with `prefault`,
  * because zod's `default` skips the transform behind it.
  */
-
-const loopDetection = group(
-  {
-    enabled: flag('Warn a model that repeats itself, and end its turn when it goes on.').prefault(true),
-    historySize: count('Calls that are remembered; at least criticalThreshold.', 1).prefault(30),
-    warningThreshold: count('Repetitions before the model is warned.', 1).prefault(10),
-    criticalThreshold: count('Repetitions without anything new before the turn ends.', 2).prefault(20),
-    globalCircuitBreakerThreshold: count(
-      'Calls in a row, whichever they are, without anything new before the turn ends.',
-      3,
-    ).prefault(30),
-    pollTools: texts(
-      'Tools that are meant to be asked again and again, beside command_status and process.',
-    ).prefault([]),
-    detectors: group(
-      {
-        genericRepeat: flag('The same call again and again.').prefault(true),
-        knownPollNoProgress: flag('A poll whose answer does not change.').prefault(true),
-        pingPong: flag('Two calls that take turns.').prefault(true),
-      },
-      'Single detectors on or off.',
-    ).prefault({}),
-  },
-  'Loop detection.',
-);
 
 const tools = group(
   {

@@ -146,7 +146,7 @@ const TELLERS: readonly (readonly [path: RegExp, state: string, Teller])[] = [
 ];
 
 function waitsForTicket({ context, lane }: Subject): Finding[] {
-  const name = text(context['lane'], 'its lane');
+  const name = text(record(context['input'])['lane'], 'its lane');
   const holders = Object.keys(record(lane?.['holders'])).length;
   const waiting = Array.isArray(lane?.['queue']) ? lane['queue'].length : 0;
   const busy = lane

@@ -1,4 +1,4 @@
-/** What a session is given, hears, and needs from its host. */
+/** What a session is given, hears and says, and needs from its host. */
 import type {
   ActorLogic,
   CallbackActorLogic,
@@ -7,8 +7,8 @@ import type {
   PromiseActorLogic,
   Snapshot,
 } from 'xstate';
+import type { Details, ErrorCode } from '../errors.ts';
 import type { ClockTick, ShutdownEvent } from './ending.ts';
-import type { SessionAnswer, SessionSignal } from './session-says.ts';
 import type { RunInput, RunOutput, TurnMessage } from './turn.ts';
 
 /** What a session is started with. */
@@ -109,6 +109,37 @@ export interface SessionEffects {
   answer(answer: SessionAnswer): void;
   signal(signal: SessionSignal): void;
 }
+
+/** To whoever asked for an abort, a reset or a delete, by `requestId`. */
+export interface SessionAnswer {
+  readonly requestId: string;
+  readonly result:
+    | { readonly kind: 'aborted'; readonly aborted: boolean; readonly runIds: readonly string[] }
+    | { readonly kind: 'reset'; readonly sessionId: string }
+    | { readonly kind: 'deleted'; readonly deleted: boolean }
+    | {
+        readonly kind: 'failed';
+        readonly code: ErrorCode;
+        readonly details: Details;
+        readonly cause?: unknown;
+      };
+}
+
+/** A signal as the session knows it; its host adds number and time. Times: epoch milliseconds. */
+export type SessionSignal = { readonly runId: string; readonly sessionKey: string } & (
+  | { readonly kind: 'started'; readonly startedAt: number }
+  | { readonly kind: 'restarted'; readonly reason: string }
+  | { readonly kind: 'text'; readonly text: string; readonly delta: string }
+  | {
+      readonly kind: 'ended';
+      readonly status: TurnOutcome['status'];
+      readonly text: string;
+      readonly endedAt: number;
+      readonly usage?: object;
+      readonly stopReason?: string;
+      readonly error?: { readonly code: string; readonly message: string };
+    }
+);
 
 type Child = 'load' | 'settle' | 'dismiss' | 'change' | 'ticket' | 'run';
 /** With the endings of its children. */

@@ -12,9 +12,11 @@ import type {
   LaneAnswer,
   Loaded,
   LoadInput,
+  SessionAnswer,
   SessionEffects,
   SessionEvent,
   SessionInput,
+  SessionSignal,
   Settled,
   Settlement,
   TicketInput,
@@ -23,7 +25,6 @@ import { accepted, changed, loadedFrom, newRecord, settled } from './session-rec
 import type { Commit, SessionRecord } from './session-records.ts';
 import { replying } from './session-reply.ts';
 import type { ReplyInput } from './session-reply.ts';
-import type { SessionAnswer, SessionSignal } from './session-says.ts';
 import { withEffects } from './session.ts';
 import type { RunInput, TurnMessage } from './turn.ts';
 

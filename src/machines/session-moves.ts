@@ -39,24 +39,30 @@ const resolve = (
   runIds: readonly string[],
   aborted: boolean,
 ): void => {
+  if (context.aborts.length === 0) return;
   const { open, answered } = resolveAborts(context.aborts, runIds, aborted);
   enqueue.assign({ aborts: open });
   for (const abort of answered) enqueue({ type: 'answer', params: answerAbort(abort) });
 };
-const show = (state: VisibleState) =>
+/** It is in this state from now on, with this change: one assignment, as each costs a copy of the snapshot. */
+const show = (
+  state: VisibleState,
+  change: (context: SessionContext) => Partial<SessionContext> = () => ({}),
+) =>
   base.enqueueActions(({ context, event, enqueue }) => {
-    if (context.shown === state) return;
-    const prev = context.shown === null ? {} : { prevState: context.shown };
-    const reason = event.type.replace(/^xstate\.(\w+)\.actor\./, '$1.');
-    enqueue.emit({
-      type: 'session.state',
-      ...identity(context),
-      ...prev,
-      state,
-      reason,
-      queueDepth: queueDepth(context),
-    });
-    enqueue.assign({ shown: state });
+    if (context.shown !== state) {
+      const prev = context.shown === null ? {} : { prevState: context.shown };
+      const reason = event.type.replace(/^xstate\.(\w+)\.actor\./, '$1.');
+      enqueue.emit({
+        type: 'session.state',
+        ...identity(context),
+        ...prev,
+        state,
+        reason,
+        queueDepth: queueDepth(context),
+      });
+    }
+    enqueue.assign({ ...change(context), shown: state });
   });
 const endWith = (output: RunOutput) => base.assign(({ context }) => changeTurn(context, { output }));
 const abort = (enqueue: Enqueue, context: SessionContext, ask: Ask): void => {
@@ -108,7 +114,7 @@ export const session = base.extend({
       const { sessionId, pending } = event.output;
       enqueue.emit({
         type: 'session.resumed',
-        sessionKey: context.sessionKey,
+        sessionKey: context.input.sessionKey,
         sessionId,
         pending: pending.length,
       });
@@ -122,7 +128,7 @@ export const session = base.extend({
     refuseAsk: base.enqueueActions(({ context, event, enqueue }) => {
       const ask = askOf(event);
       if (ask === undefined) return;
-      const details = { where: `the session ${context.sessionKey}`, limit: context.maxAsks };
+      const details = { where: `the session ${context.input.sessionKey}`, limit: context.input.maxAsks };
       enqueue({
         type: 'answer',
         params: { requestId: ask.requestId, result: { kind: 'failed', code: 'OVERLOADED', details } },
@@ -156,7 +162,10 @@ export const session = base.extend({
       const code = known ? (event.error as CoppiceError).code : 'UNAVAILABLE';
       const details = known
         ? (event.error as CoppiceError).details
-        : { what: `the ${ask.kind} of ${context.sessionKey}`, reason: normalizeError(event.error).message };
+        : {
+            what: `the ${ask.kind} of ${context.input.sessionKey}`,
+            reason: normalizeError(event.error).message,
+          };
       enqueue({
         type: 'answer',
         params: { requestId: ask.requestId, result: { kind: 'failed', code, details, cause: event.error } },
@@ -165,11 +174,9 @@ export const session = base.extend({
 
     // -- the turn
     showIdle: show('idle'),
-    showProcessing: show('processing'),
     showWaiting: show('waiting'),
-    takeNext: base.assign(({ context }) => takeNext(context)),
-    takeAnswer: base.assign(({ context }) => takeAnswer(context)),
-    beginWatch: base.assign({ quietSince: ({ context }) => context.nowMs, stuckAfterMs: LIMITS.stuckMs }),
+    takeNext: show('processing', takeNext),
+    takeAnswer: show('processing', takeAnswer),
     takeTicket: base.assign(({ context, event }) =>
       event.type === 'ticket.granted' ? takeTicket(context, event.ticketId, event.atMs) : {},
     ),
@@ -187,7 +194,7 @@ export const session = base.extend({
         ? {
             nowMs: later(context, event.atMs),
             quietSince: later(context, event.atMs),
-            stuckAfterMs: LIMITS.stuckMs,
+            ...changeTurn(context, { stuckAfterMs: LIMITS.stuckMs }),
           }
         : {},
     ),
@@ -201,7 +208,7 @@ export const session = base.extend({
         ageMs,
         queueDepth: queueDepth(context),
       });
-      enqueue.assign({ stuckAfterMs: 2 * ageMs });
+      enqueue.assign(changeTurn(context, { stuckAfterMs: 2 * ageMs }));
     }),
     askRunToEnd: base.enqueueActions(({ context, event, enqueue }) => {
       const ending = event.type === 'clock.tick' ? 'overdue' : 'asked';
@@ -237,9 +244,9 @@ export const session = base.extend({
       const [what, limit] = event.type === 'ticket.refused' ? [event.reason, event.limit] : ['full', 0];
       const output =
         what === 'full'
-          ? failedOutput('OVERLOADED', { where: `the lane ${context.lane}`, limit })
+          ? failedOutput('OVERLOADED', { where: `the lane ${context.input.lane}`, limit })
           : failedOutput('UNAVAILABLE', {
-              what: `the lane ${context.lane}`,
+              what: `the lane ${context.input.lane}`,
               reason: `its queue was ${what}`,
             });
       return changeTurn(context, { output });
@@ -247,7 +254,7 @@ export const session = base.extend({
     endUnavailable: base.assign(({ context, event }) => {
       const reason = 'error' in event ? normalizeError(event.error).message : 'no ticket could be had';
       return changeTurn(context, {
-        output: failedOutput('UNAVAILABLE', { what: `the lane ${context.lane}`, reason }),
+        output: failedOutput('UNAVAILABLE', { what: `the lane ${context.input.lane}`, reason }),
       });
     }),
     closeTurn: base.enqueueActions(({ context, event, enqueue }) => {

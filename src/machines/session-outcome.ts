@@ -32,7 +32,8 @@ const isSilent = (turn: Turn, outcome: TurnOutcome): boolean =>
 
 /** What to commit of the turn that just ended. */
 export function settlementOf(context: SessionContext): Settlement {
-  const { sessionKey, sessionId, agentId, turn } = context;
+  const { sessionId, turn, input } = context;
+  const { sessionKey, agentId } = input;
   const messages = turn?.messages ?? [];
   const output = turn?.output ?? abortedOutput;
   const common = { sessionKey, sessionId, agentId, messages };
@@ -41,7 +42,8 @@ export function settlementOf(context: SessionContext): Settlement {
 }
 
 export function dismissalOf(context: SessionContext): Settlement {
-  const { sessionKey, sessionId, agentId, dismissed } = context;
+  const { sessionId, dismissed, input } = context;
+  const { sessionKey, agentId } = input;
   return {
     kind: 'dismissed',
     sessionKey,

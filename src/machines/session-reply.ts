@@ -2,9 +2,8 @@
 import { fromPromise } from 'xstate';
 import type { AnyActorRef } from 'xstate';
 import { LIMITS } from './limits.ts';
-import type { SessionEffects } from './session-contract.ts';
+import type { SessionEffects, SessionSignal } from './session-contract.ts';
 import type { SessionLine, SessionRecord } from './session-records.ts';
-import type { SessionSignal } from './session-says.ts';
 import type { RunInput, RunOutput, TurnMessage } from './turn.ts';
 
 /** What is to be answered. */

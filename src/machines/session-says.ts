@@ -1,41 +1,9 @@
 /** What a session says: answers to whoever asked, signals to whoever listens, facts for the record. Pure. */
 import type { Fact } from '../bus/events.ts';
 import { normalizeError } from '../errors.ts';
-import type { Details, ErrorCode } from '../errors.ts';
-import type { TurnOutcome } from './session-contract.ts';
+import type { SessionAnswer, SessionSignal, TurnOutcome } from './session-contract.ts';
 import type { Dismissed, PendingAbort, SessionContext, Turn } from './session-state.ts';
 import type { TurnMessage } from './turn.ts';
-
-/** To whoever asked for an abort, a reset or a delete, by `requestId`. */
-export interface SessionAnswer {
-  readonly requestId: string;
-  readonly result:
-    | { readonly kind: 'aborted'; readonly aborted: boolean; readonly runIds: readonly string[] }
-    | { readonly kind: 'reset'; readonly sessionId: string }
-    | { readonly kind: 'deleted'; readonly deleted: boolean }
-    | {
-        readonly kind: 'failed';
-        readonly code: ErrorCode;
-        readonly details: Details;
-        readonly cause?: unknown;
-      };
-}
-
-/** A signal as the session knows it; its host adds number and time. Times: epoch milliseconds. */
-export type SessionSignal = { readonly runId: string; readonly sessionKey: string } & (
-  | { readonly kind: 'started'; readonly startedAt: number }
-  | { readonly kind: 'restarted'; readonly reason: string }
-  | { readonly kind: 'text'; readonly text: string; readonly delta: string }
-  | {
-      readonly kind: 'ended';
-      readonly status: TurnOutcome['status'];
-      readonly text: string;
-      readonly endedAt: number;
-      readonly usage?: object;
-      readonly stopReason?: string;
-      readonly error?: { readonly code: string; readonly message: string };
-    }
-);
 
 /** The facts a session emits. */
 export type SessionFact = Fact<
@@ -56,7 +24,7 @@ export interface Said {
   readonly signals: readonly SessionSignal[];
 }
 
-export const identity = ({ sessionKey, sessionId }: SessionContext) =>
+export const identity = ({ input: { sessionKey }, sessionId }: SessionContext) =>
   sessionId === '' ? { sessionKey } : { sessionKey, sessionId };
 export const queueDepth = (context: SessionContext): number =>
   context.queue.length + (context.turn === null ? 0 : 1);
@@ -67,7 +35,7 @@ export const answerAbort = ({ requestId, aborted }: PendingAbort): SessionAnswer
 
 /** To those of the turn's messages that do not know yet; after a crash, that the text so far is void. */
 export function sayBegin(context: SessionContext, turn: Turn): Said {
-  const { sessionKey } = context;
+  const { sessionKey } = context.input;
   const fresh = turn.messages.slice(turn.announced);
   const first = turn.messages[0];
   const again = turn.announced > 0 && first !== undefined;
@@ -96,7 +64,9 @@ export function sayQuestion(context: SessionContext, turn: Turn): Said {
   const delta = `${turn.output.text === '' ? '' : '\n\n'}${turn.output.question}`;
   return {
     facts: [],
-    signals: [{ kind: 'text', runId, sessionKey: context.sessionKey, text: turn.output.text + delta, delta }],
+    signals: [
+      { kind: 'text', runId, sessionKey: context.input.sessionKey, text: turn.output.text + delta, delta },
+    ],
   };
 }
 
@@ -140,7 +110,7 @@ function sayEnd(
       {
         kind: 'ended',
         runId,
-        sessionKey: context.sessionKey,
+        sessionKey: context.input.sessionKey,
         status: outcome.status,
         text: outcome.text,
         endedAt,

@@ -13,12 +13,14 @@ import type {
   Loaded,
   LoadInput,
   RunAbort,
+  SessionAnswer,
   SessionInput,
+  SessionSignal,
   Settled,
   Settlement,
   TicketInput,
 } from './session-contract.ts';
-import type { SessionAnswer, SessionFact, SessionSignal } from './session-says.ts';
+import type { SessionFact } from './session-says.ts';
 import { answerTo, answers, knows } from './session-state.ts';
 import type { Ask, SessionContext } from './session-state.ts';
 import type { RunInput, RunOutput } from './turn.ts';
@@ -53,8 +55,8 @@ export const base = setup({
   guards: {
     isKnown: ({ context, event }) =>
       event.type === 'message.queued' && knows(context, event.message.messageId),
-    mustDefer: ({ context }) => context.unread || context.queue.length >= context.maxQueue,
-    asksFull: ({ context }) => context.asks.length + context.aborts.length >= context.maxAsks,
+    mustDefer: ({ context }) => context.unread || context.queue.length >= context.input.maxQueue,
+    asksFull: ({ context }) => context.asks.length + context.aborts.length >= context.input.maxAsks,
     abortsTurn: ({ context, event }) => event.type === 'run.abort' && abortsTurn(context, event.runId),
     abortIsNext: ({ context }) => context.asks[0]?.kind === 'abort',
     changeIsNext: ({ context }) => context.asks[0] !== undefined && context.asks[0].kind !== 'abort',
@@ -80,11 +82,13 @@ export const base = setup({
       context.turn !== null &&
       event.atMs > context.turn.deadlineAt + LIMITS.abortGraceMs,
     isStuck: ({ context, event }) =>
-      event.type === 'clock.tick' && event.atMs - context.quietSince >= context.stuckAfterMs,
+      event.type === 'clock.tick' &&
+      context.turn !== null &&
+      event.atMs - context.quietSince >= context.turn.stuckAfterMs,
     isOurRun: ({ context, event }) =>
       event.type === 'run.progress' && context.turn?.messages[0]?.runId === event.runId,
     idleLongEnough: ({ context, event }) =>
-      event.type === 'clock.tick' && event.atMs - context.quietSince >= context.idleMs,
+      event.type === 'clock.tick' && event.atMs - context.quietSince >= context.input.idleMs,
   },
   delays: {
     runBackoff: ({ context }) => doubled(LIMITS.runBackoffMs, context.turn?.crashes ?? 0),

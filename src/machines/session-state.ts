@@ -29,6 +29,8 @@ export interface Turn {
   readonly crashes: number;
   /** Somebody wants it to end. `overdue`: its own deadline does. */
   readonly ending: 'no' | 'asked' | 'overdue';
+  /** After so much silence it is told to be stuck; twice as long after each time it was. */
+  readonly stuckAfterMs: number;
   /** What the next commit says of it. */
   readonly output: RunOutput | null;
 }
@@ -46,7 +48,9 @@ export interface Dismissed {
   readonly startedAt: number;
 }
 
-export interface SessionContext extends Required<SessionInput> {
+/** Kept under 20 fields: beyond that every copy of an object costs a hundred times as much, and each event makes some. */
+export interface SessionContext {
+  readonly input: Required<SessionInput>;
   readonly sessionId: string;
   /** The latest time any event told. */
   readonly nowMs: number;
@@ -66,7 +70,6 @@ export interface SessionContext extends Required<SessionInput> {
   readonly runStarts: number;
   readonly ticketId: string | null;
   readonly quietSince: number;
-  readonly stuckAfterMs: number;
   readonly shown: VisibleState | null;
   readonly stopping: boolean;
   readonly deleted: boolean;
@@ -85,8 +88,7 @@ const DEFAULTS = {
 
 export function initialSession(input: SessionInput): SessionContext {
   return {
-    ...DEFAULTS,
-    ...input,
+    input: { ...DEFAULTS, ...input },
     sessionId: '',
     nowMs: input.atMs,
     queue: [],
@@ -101,7 +103,6 @@ export function initialSession(input: SessionInput): SessionContext {
     runStarts: 0,
     ticketId: null,
     quietSince: input.atMs,
-    stuckAfterMs: LIMITS.stuckMs,
     shown: null,
     stopping: false,
     deleted: false,
@@ -129,7 +130,7 @@ export function takeLoaded(context: SessionContext, loaded: Loaded): Partial<Ses
   const listed = new Set(loaded.pending.map((message) => message.messageId));
   const arrived = context.queue.filter((message) => !listed.has(message.messageId));
   const fresh = loaded.pending.filter((message) => !knows({ ...context, queue: [] }, message.messageId));
-  const room = Math.max(0, context.maxQueue - fresh.length);
+  const room = Math.max(0, context.input.maxQueue - fresh.length);
   const kept = loaded.more ? [] : arrived.slice(0, room);
   return {
     sessionId: loaded.sessionId,
@@ -148,12 +149,14 @@ const newTurn: Omit<Turn, 'messages'> = {
   deadlineAt: 0,
   crashes: 0,
   ending: 'no',
+  stuckAfterMs: LIMITS.stuckMs,
   output: null,
 };
 
 export function takeNext(context: SessionContext): Partial<SessionContext> {
   const [message, ...queue] = context.queue;
-  return message ? { queue, turn: { ...newTurn, messages: [message] } } : {};
+  // From the beginning of a turn on, silence counts.
+  return message ? { queue, turn: { ...newTurn, messages: [message] }, quietSince: context.nowMs } : {};
 }
 
 /** A user's word after the question. What was said before it is no answer to it. */
@@ -179,6 +182,7 @@ export function takeAnswer(context: SessionContext): Partial<SessionContext> {
       announced: messages.length,
       startedAt,
     },
+    quietSince: context.nowMs,
   };
 }
 
@@ -191,14 +195,15 @@ export function takeTicket(context: SessionContext, ticketId: string, atMs: numb
 }
 
 /** A message may ask for less time than the session gives, or for more. */
-export function timeoutOf({ turn, turnTimeoutMs }: SessionContext): number {
+export function timeoutOf({ turn, input }: SessionContext): number {
   const wanted = turn?.messages[0]?.options['timeoutMs'];
-  return typeof wanted === 'number' && wanted > 0 ? wanted : turnTimeoutMs;
+  return typeof wanted === 'number' && wanted > 0 ? wanted : input.turnTimeoutMs;
 }
 
 /** Total: without a turn there is nothing to run, and the machine never asks then. */
 export function runInput(context: SessionContext): RunInput {
-  const { path, runStarts, sessionKey, sessionId, agentId, turn } = context;
+  const { runStarts, sessionId, turn, quietSince } = context;
+  const { path, sessionKey, agentId } = context.input;
   const message = turn?.messages[0] ?? nobody;
   const { decision, deadlineAt } = turn ?? newTurn;
   return {
@@ -210,6 +215,7 @@ export function runInput(context: SessionContext): RunInput {
     message,
     decision,
     deadlineAt,
+    heardAt: quietSince,
   };
 }
 const nobody: TurnMessage = {

@@ -15,18 +15,20 @@ export type {
   LaneAnswer,
   Loaded,
   LoadInput,
+  SessionAnswer,
   SessionEffects,
   SessionEvent,
   SessionInput,
+  SessionSignal,
   Settled,
   Settlement,
   TicketInput,
   TicketNews,
   TurnOutcome,
 } from './session-contract.ts';
-export type { SessionAnswer, SessionFact, SessionSignal } from './session-says.ts';
+export type { SessionFact } from './session-says.ts';
 
-const changeOf = ({ asks: [ask], sessionKey, agentId }: SessionContext): Change =>
+const changeOf = ({ asks: [ask], input: { sessionKey, agentId } }: SessionContext): Change =>
   ask?.kind === 'reset'
     ? { kind: 'reset', sessionKey, agentId, sessionId: ask.sessionId }
     : { kind: 'delete', sessionKey };
@@ -89,7 +91,11 @@ export const sessionMachine = session.createMachine({
           invoke: {
             id: 'load',
             src: 'load',
-            input: ({ context: { sessionKey, agentId, maxQueue } }) => ({ sessionKey, agentId, maxQueue }),
+            input: ({ context: { input } }) => ({
+              sessionKey: input.sessionKey,
+              agentId: input.agentId,
+              maxQueue: input.maxQueue,
+            }),
             onDone: { target: '#session.next', actions: 'takeLoaded' },
             onError: [
               { guard: 'storeMayRecover', target: 'resting', actions: 'noteStoreFailure' },
@@ -128,14 +134,13 @@ export const sessionMachine = session.createMachine({
     },
     processing: {
       type: 'parallel',
-      entry: ['beginWatch', 'showProcessing'],
       invoke: {
         id: 'ticket',
         src: 'ticket',
         input: ({ context }) => ({
-          lane: context.lane,
-          holder: context.path,
-          sessionKey: context.sessionKey,
+          lane: context.input.lane,
+          holder: context.input.path,
+          sessionKey: context.input.sessionKey,
           ancestry: ancestryOf(context.turn?.messages[0]),
           holdMs: 2 * timeoutOf(context),
         }),

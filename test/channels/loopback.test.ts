@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLoopback } from '../../src/channels/index.ts';
+import type { LoopbackChannel } from '../../src/channels/index.ts';
 
 const delivery = (deliveryId: string, target = 'ann') => ({
   deliveryId,
@@ -11,14 +12,19 @@ const signal = new AbortController().signal;
 
 async function open(keep?: number) {
   const loopback = createLoopback(keep === undefined ? {} : { keep });
-  const attempt = new AbortController();
+  return { loopback, stop: await attempt(loopback) };
+}
+
+/** Brings both legs up; returns what ends this attempt. */
+async function attempt(loopback: LoopbackChannel): Promise<() => void> {
+  const life = new AbortController();
   for (const leg of loopback.channel.legs)
     await leg.start({
-      signal: attempt.signal,
+      signal: life.signal,
       lost: () => undefined,
       receive: async () => ({ kind: 'accepted', runId: 'r' }),
     });
-  return { loopback, stop: () => attempt.abort() };
+  return () => life.abort();
 }
 
 describe('the loopback channel', () => {
@@ -49,5 +55,14 @@ describe('the loopback channel', () => {
     await expect(
       loopback.say({ account: 'a', platformId: 'p', target: 't', text: 'x' }),
     ).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('stays up when an earlier attempt of its legs ends late', async () => {
+    const { loopback, stop } = await open();
+    await attempt(loopback);
+    stop();
+    expect(await loopback.channel.deliver(delivery('a'), signal)).toMatchObject({ kind: 'sent' });
+    await loopback.say({ account: 'a', platformId: 'p', target: 't', text: 'x' });
+    for (const leg of loopback.channel.legs) await expect(leg.probe?.(signal)).resolves.toBeUndefined();
   });
 });

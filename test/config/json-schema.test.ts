@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { configJsonSchema, leaves, configSchema, loadConfig } from '../../src/config/index.ts';
+import { configJsonSchema, leaves, configSchema, isEffective, loadConfig } from '../../src/config/index.ts';
 
 interface Schema {
   readonly [key: string]: unknown;
@@ -95,6 +95,33 @@ describe('what this version only accepts is said to be so:', () => {
       { path, message: 'accepted, not effective in this version' },
     ]);
     expect(load('{}').warnings).toEqual([]);
+  });
+
+  test.each([
+    ['diagnostics.enabled', { diagnostics: { enabled: false } }, { diagnostics: { enabled: true } }],
+    [
+      'session.queue.mode',
+      { session: { queue: { mode: 'steer' } } },
+      { session: { queue: { mode: 'followup' } } },
+    ],
+    [
+      'session.queue.drop',
+      { session: { queue: { drop: 'old' } } },
+      { session: { queue: { drop: 'refuse' } } },
+    ],
+  ])('%s, but for the value that it acts upon', (path, ignored, honoured) => {
+    const warned = (written: object) =>
+      loadConfig({ path: '/n/c.jsonc', text: JSON.stringify(written), env: { HOME: '/n' } }).warnings;
+    expect(warned(ignored)).toEqual([{ path, message: expect.stringContaining('this version') }]);
+    expect(warned(honoured)).toEqual([]);
+  });
+
+  test('and a page that lists keys can tell', () => {
+    expect(isEffective(['diagnostics', 'flags'])).toBe(false);
+    expect(isEffective(['models', 'providers', 'NAME', 'profiles', '[]', 'id'])).toBe(false);
+    expect(isEffective(['models', 'providers', 'NAME', 'apiKey'])).toBe(true);
+    expect(isEffective(['session', 'queue', 'mode'])).toBe(true);
+    expect(isEffective(['auditing'])).toBe(true);
   });
 
   test('secrets in lists and in groups are known to the redactor', () => {

@@ -168,7 +168,10 @@ describe('the sample of the study', () => {
       detectors: { genericRepeat: true, knownPollNoProgress: true, pingPong: true },
     });
     const said = load('{ "tools": { "loopDetection": { "criticalThreshold": 15, "pollTools": ["job"] } } }');
-    expect(settingsOf(said.config).runs.loop).toMatchObject({ criticalThreshold: 15, pollTools: ['job'] });
+    expect(settingsOf(said.config).runs.loop?.('main')).toMatchObject({
+      criticalThreshold: 15,
+      pollTools: ['job'],
+    });
     const of = (loopDetection: object) =>
       problems(JSON.stringify({ tools: { loopDetection } })).map(({ path, message }) => [path, message]);
     expect(of({ warningThreshold: 20 })).toEqual([
@@ -183,6 +186,48 @@ describe('the sample of the study', () => {
     expect(of({ warningThreshold: 5, criticalThreshold: 6, globalCircuitBreakerThreshold: 7 })).toEqual([]);
     expect(of({ detectors: { pingpong: false } })).toEqual([
       ['tools.loopDetection.detectors.pingpong', expect.stringContaining('pingPong')],
+    ]);
+  });
+
+  test('each agent has its own longest turn, or that of all', () => {
+    const agents = {
+      defaults: { timeoutMs: 9_000 },
+      list: [{ id: 'main' }, { id: 'ops', timeoutMs: 5_000 }],
+    };
+    const { turnTimeoutMs } = settingsOf(load(JSON.stringify({ agents })).config).sessions;
+    expect(['main', 'ops', 'unheard-of'].map(turnTimeoutMs)).toEqual([9_000, 5_000, 9_000]);
+  });
+
+  test('one agent may have other loop thresholds, key by key over those of all, and no contradiction in them', () => {
+    const agents = (loopDetection: object) => ({
+      list: [{ id: 'main' }, { id: 'ops', tools: { loopDetection } }],
+    });
+    const said = load(
+      JSON.stringify({
+        tools: { loopDetection: { warningThreshold: 5, detectors: { pingPong: false } } },
+        agents: agents({ criticalThreshold: 12, detectors: { genericRepeat: false } }),
+      }),
+    );
+    const { loop } = settingsOf(said.config).runs;
+    expect(loop?.('ops')).toMatchObject({
+      warningThreshold: 5,
+      criticalThreshold: 12,
+      globalCircuitBreakerThreshold: 30,
+      detectors: { genericRepeat: false, knownPollNoProgress: true, pingPong: false },
+    });
+    expect(loop?.('main')).toEqual(said.config.tools.loopDetection);
+    expect(loop?.('unheard-of')).toEqual(said.config.tools.loopDetection);
+    expect(
+      settingsOf(load(JSON.stringify({ agents: agents({ enabled: false }) })).config).runs.loop?.('ops'),
+    ).toMatchObject({
+      enabled: false,
+    });
+    const found = problems(JSON.stringify({ agents: agents({ warningThreshold: 20 }) }));
+    expect(found.map(({ path, message }) => [path, message])).toEqual([
+      [
+        'agents.list.1.tools.loopDetection.criticalThreshold',
+        expect.stringContaining('20 is not more than warningThreshold (20)'),
+      ],
     ]);
   });
 

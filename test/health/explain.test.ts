@@ -1,21 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { explain, type Subject } from '../../src/health/index.ts';
 import type { TreeNode } from '../../src/supervisor/index.ts';
+import { treeNode } from '../fixtures/tree-node.ts';
 
 const NOW = 1_000_000;
-const node = (path: string, more: Partial<TreeNode> = {}): TreeNode => ({
-  path,
-  id: path.split('/').at(-1)!,
-  kind: 'worker',
-  state: 'idle',
-  incarnation: 1,
-  restarts: 0,
-  status: 'running',
-  queued: 0,
-  progressAgeMs: 0,
-  children: [],
-  ...more,
-});
 const SESSION = 'gateway/core/work/sessions/agent:main:main';
 const codes = (subject: Partial<Subject> & { node: TreeNode | undefined }): string[] =>
   explain({ path: subject.node?.path ?? SESSION, context: {}, now: NOW, ...subject }).map((f) => f.code);
@@ -25,7 +13,7 @@ const words = (subject: Partial<Subject> & { node: TreeNode | undefined }): stri
     .join(' | ');
 
 it('a suspended actor says so first, and how much waits', () => {
-  const subject = { node: node('gateway/core/gate', { held: 3 }) };
+  const subject = { node: treeNode('gateway/core/gate', { held: 3 }) };
   expect(codes(subject)[0]).toBe('SUSPENDED');
   expect(words(subject)).toMatch(/suspended by an operator; 3 events wait/);
 });
@@ -37,8 +25,8 @@ describe('a session', () => {
 
   it('that waits for a ticket names its lane, who is in front, and what queues behind', () => {
     const subject = {
-      node: node(SESSION, { state: 'processing.turn.requesting', queued: 3 }),
-      context: { lane: 'main' },
+      node: treeNode(SESSION, { state: 'processing.turn.requesting', queued: 3 }),
+      context: { input: { lane: 'main' } },
       lane: { maxConcurrent: 8, holders: { a: {}, b: {} }, queue: [1] },
     };
     expect(codes(subject)).toEqual(['WAITS_FOR_TICKET', 'QUEUED']);
@@ -47,7 +35,7 @@ describe('a session', () => {
 
   it('that runs names the model, since when, and the deadline that ends it', () => {
     const subject = {
-      node: node(SESSION, { state: 'processing.turn.running' }),
+      node: treeNode(SESSION, { state: 'processing.turn.running' }),
       context: { turn: { startedAt: NOW - 5_000, deadlineAt: NOW + 60_000 } },
       run: {
         state: 'attempting',
@@ -66,7 +54,7 @@ describe('a session', () => {
 
   it('that asked a question says how it is answered', () => {
     const subject = {
-      node: node(SESSION, { state: 'waiting' }),
+      node: treeNode(SESSION, { state: 'waiting' }),
       context: { question: { askedAt: NOW - 1_000 } },
     };
     expect(words(subject)).toMatch(/retry or skip/);
@@ -76,7 +64,7 @@ describe('a session', () => {
 describe('anybody else', () => {
   it('parked: why, and what brings it back, before anything else', () => {
     const subject = {
-      node: node('gateway/core/edge/channels', { status: 'parked', restarts: 4 }),
+      node: treeNode('gateway/core/edge/channels', { status: 'parked', restarts: 4 }),
       lastReport: 'error: no route',
     };
     expect(codes(subject)[0]).toBe('PARKED');
@@ -84,34 +72,37 @@ describe('anybody else', () => {
   });
 
   it('parked by an operator: it says so, and does not promise a probe', () => {
-    const text = words({ node: node('gateway/x', { status: 'parked' }), lastReport: 'operator' });
+    const text = words({ node: treeNode('gateway/x', { status: 'parked' }), lastReport: 'operator' });
     expect(text).toMatch(/by an operator; `coppice unpark gateway\/x`/);
     expect(text).not.toMatch(/by itself/);
   });
 
   it('a supervisor names its troubled children; a quiet one says it runs', () => {
     const bad = [
-      node('g/w/a', { status: 'parked' }),
-      node('g/w/b', { status: 'backing-off' }),
-      node('g/w/c'),
+      treeNode('g/w/a', { status: 'parked' }),
+      treeNode('g/w/b', { status: 'backing-off' }),
+      treeNode('g/w/c'),
     ];
-    expect(codes({ node: node('g/w', { kind: 'supervisor', children: bad }) })).toEqual([
+    expect(codes({ node: treeNode('g/w', { kind: 'supervisor', children: bad }) })).toEqual([
       'CHILD_PARKED',
       'CHILD_BACKING_OFF',
     ]);
-    expect(codes({ node: node('g/w', { kind: 'supervisor' }) })).toEqual(['RUNNING']);
+    expect(codes({ node: treeNode('g/w', { kind: 'supervisor' }) })).toEqual(['RUNNING']);
   });
 
   it('a gate that is shut says why, a lane that is full says how full, a provider that cools says until when', () => {
-    expect(words({ node: node('g/gate', { state: 'draining' }), context: { reason: 'a restart' } })).toMatch(
-      /a restart/,
-    );
     expect(
-      words({ node: node('g/lanes/main'), context: { queue: [1], holders: { a: {} }, maxConcurrent: 1 } }),
+      words({ node: treeNode('g/gate', { state: 'draining' }), context: { reason: 'a restart' } }),
+    ).toMatch(/a restart/);
+    expect(
+      words({
+        node: treeNode('g/lanes/main'),
+        context: { queue: [1], holders: { a: {} }, maxConcurrent: 1 },
+      }),
     ).toMatch(/1 of 1/);
     expect(
       words({
-        node: node('g/models/x', { state: 'cooling' }),
+        node: treeNode('g/models/x', { state: 'cooling' }),
         context: { untilAt: NOW + 30_000, class: 'rate_limit' },
       }),
     ).toMatch(/30\.0 s.*rate_limit/);

@@ -1,19 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { grade, whyNotReady, type Evidence } from '../../src/health/grade.ts';
 import type { NodeStatus, TreeNode } from '../../src/supervisor/index.ts';
+import { treeNode } from '../fixtures/tree-node.ts';
 
-const node = (path: string, status: NodeStatus = 'running', children: TreeNode[] = []): TreeNode => ({
-  path,
-  id: path.split('/').at(-1)!,
-  kind: 'worker',
-  state: 'x',
-  incarnation: 1,
-  restarts: 0,
-  status,
-  queued: 0,
-  progressAgeMs: 0,
-  children,
-});
+const node = (path: string, status: NodeStatus = 'running', children: TreeNode[] = []): TreeNode =>
+  treeNode(path, { status, children });
 const work = (overrides: Record<string, NodeStatus> = {}): TreeNode =>
   node(
     'gateway',

@@ -1,32 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { channelMachine, examples } from '../../src/machines/channel.ts';
-import type { ChannelContext, ChannelEvent } from '../../src/machines/channel.ts';
+import type { ChannelContext } from '../../src/machines/channel.ts';
 import { LIMITS } from '../../src/machines/limits.ts';
-import { explore } from '../../src/testing/index.ts';
+import * as channel from '../../src/testing/scenarios/channel.ts';
+import { explored } from './staged.ts';
 
-/** Events of the running attempt and of the one before it. */
-const ofAttempt = (attempt: number): ChannelEvent[] =>
-  examples.map((event) => ('attempt' in event ? { ...event, attempt } : event));
-
-const exploring = (probes: boolean) =>
-  explore(channelMachine, {
-    input: { path: 'gateway/core/edge/channels/chat/inbound', channel: 'chat', leg: 'inbound', probes },
-    events: (snapshot) => {
-      const { attempt } = snapshot.context as ChannelContext;
-      return [...ofAttempt(attempt), ...ofAttempt(attempt - 1).filter((event) => 'attempt' in event)];
-    },
-    serialize: (snapshot) => {
-      const { failures, failedProbes, connectedAt, probeAt, reason } = snapshot.context as ChannelContext;
-      return JSON.stringify([
-        snapshot.value,
-        failures,
-        failedProbes,
-        connectedAt,
-        probeAt,
-        reason,
-        Object.keys(snapshot.children),
-      ]);
-    },
+const exploring = (scenario: string) =>
+  explored(channel, scenario, {
     invariant: (snapshot, event, previous) => {
       const context = snapshot.context as ChannelContext;
       if (context.failures > LIMITS.legLadderMs.length + 1) return 'went on after the ladder was used up';
@@ -42,8 +21,8 @@ const exploring = (probes: boolean) =>
     },
   });
 
-const probed = exploring(true);
-const unprobed = exploring(false);
+const probed = exploring('a leg that can be probed');
+const unprobed = exploring('a leg without a probe');
 
 describe('a leg of a channel, on every path', () => {
   it('takes every transition and leaves no event unhandled', () => {

@@ -1,15 +1,8 @@
 import { expect, it } from 'vitest';
-import { examples, gateMachine } from '../../src/machines/gate.ts';
-import type { GateContext } from '../../src/machines/gate.ts';
-import { explore } from '../../src/testing/index.ts';
+import * as gate from '../../src/testing/scenarios/gate.ts';
+import { explored } from './staged.ts';
 
-const explored = explore(gateMachine, {
-  input: { path: 'gateway/core/gate' },
-  events: examples,
-  serialize: (snapshot) => {
-    const context = snapshot.context as GateContext;
-    return JSON.stringify([snapshot.value, context.ingress, context.reason, context.error !== null]);
-  },
+const found = explored(gate, 'a gate', {
   invariant: (snapshot, event, previous, effects) => {
     if (event.type !== 'message.offered') return undefined;
     const told = effects.filter((effect) => effect.type === 'admit' || effect.type === 'refuse');
@@ -21,12 +14,12 @@ const explored = explore(gateMachine, {
 });
 
 it('the gate takes every transition, leaves no event unanswered and never admits while it is not open', () => {
-  expect(String(explored)).toBe(
-    `${explored.states.length} states, ${explored.paths.length} paths, ${explored.transitions.all.length} of ${explored.transitions.all.length} transition outcomes`,
+  expect(String(found)).toBe(
+    `${found.states.length} states, ${found.paths.length} paths, ${found.transitions.all.length} of ${found.transitions.all.length} transition outcomes`,
   );
 });
 
 it('the gate reaches each of its states', () => {
-  const values = new Set(explored.paths.map((path) => path.state.value));
+  const values = new Set(found.paths.map((path) => path.state.value));
   expect(values).toEqual(new Set(['closed', 'open', 'draining', 'stopped', 'failed']));
 });

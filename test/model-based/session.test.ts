@@ -120,7 +120,7 @@ function invariant(
   const state = stateName(snapshot);
   const over = snapshot.status === 'done';
   if (new Set(places).size !== places.length) return `a message is in two places: ${places.join()}`;
-  if (after.queue.length > after.maxQueue + 1) return 'the queue is longer than its bound';
+  if (after.queue.length > after.input.maxQueue + 1) return 'the queue is longer than its bound';
   if (state === 'idle' && (places.length > 0 || after.asks.length + after.aborts.length > 0 || after.unread))
     return 'it idles with work to do';
   if (state.includes('running') !== 'run' in snapshot.children && !over) return 'run and state disagree';

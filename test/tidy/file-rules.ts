@@ -1,4 +1,3 @@
-import { dirname, join } from 'node:path/posix';
 import ts from 'typescript';
 import { imports, lineOf, nodes } from './parsed.ts';
 import type { Source } from './parsed.ts';
@@ -19,35 +18,6 @@ const each = (
 const at = (file: Source, node: ts.Node): string => `${file.path}:${lineOf(file, node)}`;
 
 // -- imports
-
-/** Every circle of files that import each other at run time (types are gone by then), told from its first file. */
-export function circleFaults(files: readonly Source[]): string[] {
-  const graph = new Map(files.map((file) => [file.path, importedFiles(file)]));
-  const circles = new Set<string>();
-  const done = new Set<string>();
-  const visit = (path: string, trail: readonly string[]): void => {
-    const start = trail.indexOf(path);
-    if (start >= 0) return void circles.add(fromFirst(trail.slice(start)).join(' > '));
-    if (done.has(path)) return;
-    for (const next of graph.get(path) ?? []) visit(next, [...trail, path]);
-    done.add(path);
-  };
-  for (const path of graph.keys()) visit(path, []);
-  return [...circles].map(
-    (circle) =>
-      `${circle} > (again). Files that import each other in a circle are one file in pieces, and which is loaded first is chance: move what both need into a file of its own.`,
-  );
-}
-
-const importedFiles = (file: Source): string[] =>
-  imports(file)
-    .filter(({ from, typeOnly }) => from.startsWith('.') && !typeOnly)
-    .map(({ from }) => join(dirname(file.path), from));
-
-function fromFirst(circle: readonly string[]): readonly string[] {
-  const first = circle.indexOf(circle.toSorted()[0]!);
-  return [...circle.slice(first), ...circle.slice(0, first)];
-}
 
 /** Packages that whoever installs coppice would not get. */
 export function undeclaredFaults(files: readonly Source[], dependencies: readonly string[]): string[] {

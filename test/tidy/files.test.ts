@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { circleFaults, staleCircleFaults } from './circle-rules.ts';
+import type { Circle } from './circle-rules.ts';
 import {
-  circleFaults,
   deafFaults,
   leftoverFaults,
   lengthFaults,
@@ -20,7 +21,7 @@ import type { Source } from './parsed.ts';
 const SWALLOWED: readonly Permit[] = [
   {
     path: 'src/host/effect.ts',
-    text: 'stray.catch(',
+    text: 'stray.promise.catch(',
     why: 'the same promise is raced below it, and the race owns the error',
   },
 ];
@@ -29,6 +30,18 @@ const SWALLOWED: readonly Permit[] = [
 const TABLES: readonly Permit[] = [
   { path: 'src/errors.ts', text: 'const rows = {', why: 'the table of errors' },
   { path: 'src/bus/events.ts', text: 'export const EVENTS = {', why: 'the catalogue of facts' },
+];
+
+/** Circles of types that are still to be dissolved. */
+const CIRCLES: readonly Circle[] = [
+  {
+    files: ['src/cli/testgen/header.ts', 'src/cli/testgen/render-test.ts'],
+    why: '`Place` says where a file will stand and belongs beside the command that names it (regenerate.ts)',
+  },
+  {
+    files: ['src/testing/model.ts', 'src/testing/moves.ts', 'src/testing/state-key.ts'],
+    why: '`ModelState` is what all three speak of and wants a file of its own',
+  },
 ];
 
 const src = sources('src');
@@ -45,7 +58,7 @@ const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'p
 
 describe('the files of the house', () => {
   test('are read', () => expect([src.length > 100, tests.length > 30]).toEqual([true, true]));
-  test('do not import each other in circles', () => expect(circleFaults(src)).toEqual([]));
+  test('do not import each other in circles', () => expect(circleFaults(src, CIRCLES)).toEqual([]));
   test('use only what whoever installs coppice gets', () =>
     expect(undeclaredFaults(src, Object.keys({ ...dependencies, ...peerDependencies }))).toEqual([]));
   test('hear the errors of what they observe', () => expect(deafFaults(src)).toEqual([]));
@@ -55,23 +68,43 @@ describe('the files of the house', () => {
   test('leave nothing for later', () => expect(leftoverFaults(all)).toEqual([]));
   test('run all their tests, or say why not', () => expect(skippedTestFaults(tests)).toEqual([]));
   test('need every permission they have', () =>
-    expect(staleFaults(src, [...SWALLOWED, ...TABLES])).toEqual([]));
+    expect([...staleFaults(src, [...SWALLOWED, ...TABLES]), ...staleCircleFaults(src, CIRCLES)]).toEqual([]));
 });
 
 describe('a planted violation is caught:', () => {
   const count = (rule: (files: Source[]) => string[], text: string, path = 'src/actors/a.ts'): number =>
     rule([parse(path, text)]).length;
 
-  test('a circle of files, told once', () => {
+  test('a circle of files, told once, with every arrow in it', () => {
     const a = parse('src/bus/a.ts', "import './b.ts';");
-    const b = parse('src/bus/b.ts', "import { c } from './c.ts';");
+    const b = parse('src/bus/b.ts', "import { c } from './c.ts'; import './d.ts';");
     const c = parse('src/bus/c.ts', "export { a } from './a.ts';");
-    expect(circleFaults([b, c, a])).toEqual([
-      expect.stringContaining('src/bus/a.ts > src/bus/b.ts > src/bus/c.ts > (again)'),
+    const d = parse('src/bus/d.ts', '');
+    const [fault, ...others] = circleFaults([b, c, d, a], []);
+    expect(fault).toContain(
+      'src/bus/a.ts > src/bus/b.ts, src/bus/b.ts > src/bus/c.ts, src/bus/c.ts > src/bus/a.ts:',
+    );
+    expect(others).toEqual([]);
+    expect(circleFaults([a, b], [])).toEqual([]);
+    expect(circleFaults([parse('src/bus/a.ts', "import './a.ts';")], [])).toHaveLength(1);
+  });
+  test('a circle of types, and the way into a circle is none', () => {
+    const a = parse('src/bus/a.ts', "import './b.ts';");
+    const b = parse('src/bus/b.ts', "import type { A } from './a.ts';");
+    const door = parse('src/bus/index.ts', "import './a.ts';");
+    expect(circleFaults([a, b, door], [])).toEqual([expect.not.stringContaining('index.ts')]);
+    expect(circleFaults([a, parse('src/bus/b.ts', "let x: import('./a.ts').A;")], [])).toHaveLength(1);
+  });
+  test('a permitted circle that has grown, and one that stands no more', () => {
+    const a = parse('src/bus/a.ts', "import './b.ts';");
+    const b = parse('src/bus/b.ts', "import './a.ts';");
+    const grown = [a, parse('src/bus/b.ts', "import './c.ts';"), parse('src/bus/c.ts', "import './a.ts';")];
+    const permitted = [{ files: ['src/bus/a.ts', 'src/bus/b.ts'], why: '' }];
+    expect([circleFaults([a, b], permitted), staleCircleFaults([a, b], permitted)]).toEqual([[], []]);
+    expect([circleFaults(grown, permitted).length, staleCircleFaults(grown, permitted).length]).toEqual([
+      1, 1,
     ]);
-    expect(circleFaults([a, b])).toEqual([]);
-    expect(circleFaults([a, b, parse('src/bus/c.ts', "import type { A } from './a.ts';")])).toEqual([]);
-    expect(circleFaults([parse('src/bus/a.ts', "import './a.ts';")])).toHaveLength(1);
+    expect(staleCircleFaults([a], permitted)).toHaveLength(1);
   });
   test('a package nobody declared', () => {
     const undeclared = (text: string): number =>
