@@ -42,6 +42,11 @@ export interface InstanceLock {
 
 /** Waited out rather than refused: somebody who looks (`readLockOwner`) holds the lock for microseconds. */
 const GLANCE_MS = 250;
+/**
+ * For what is over in a moment unless its process is held up in the middle of it (stopped, starved, on a slow disk):
+ * the commit of the owner's row, and the look of somebody who keeps us out though the last owner is dead.
+ */
+const PATIENCE_MS = 10_000;
 /** How often the row may turn out to be a rival's before we give way. */
 const ATTEMPTS = 5;
 const BUSY = 5;
@@ -50,14 +55,14 @@ const BUSY = 5;
 export function acquireLock({ dir, owner }: { dir: string; owner: LockOwner }): InstanceLock {
   prepareDirectory(dir);
   const file = join(dir, LOCK_FILE);
-  const db = guarded(file, () => new DatabaseSync(file, { timeout: GLANCE_MS }));
+  const db = guarded(file, () => new DatabaseSync(file, { timeout: PATIENCE_MS }));
   try {
     guarded(file, () => protectFile(file));
-    if (!guarded(file, () => claim(db, owner)))
-      throw held(
-        dir,
-        guarded(file, () => readOwner(db)),
-      );
+    const untilMs = performance.now() + PATIENCE_MS;
+    while (!guarded(file, () => claim(db, owner))) {
+      const rival = guarded(file, () => readOwner(db));
+      if (performance.now() > untilMs || (rival && mayLive(rival, owner))) throw held(dir, rival);
+    }
   } catch (error) {
     db.close();
     throw error;
@@ -75,7 +80,7 @@ export function readLockOwner(dir: string): LockState | undefined {
   if (!existsSync(file)) return undefined;
   // mode=rw: must not make the file, if its directory is being removed under us.
   const address = new URL(`${pathToFileURL(file).href}?mode=rw`);
-  const db = guarded(file, () => new DatabaseSync(address, { timeout: 0 }));
+  const db = guarded(file, () => new DatabaseSync(address, { timeout: PATIENCE_MS }));
   try {
     return guarded(file, () => look(db));
   } finally {
@@ -84,10 +89,8 @@ export function readLockOwner(dir: string): LockState | undefined {
 }
 
 function look(db: DatabaseSync): LockState {
-  const held = !tryBegin(db);
+  const held = !tryBegin(db, 0);
   if (!held) db.exec('ROLLBACK');
-  // The row is unreadable for the moment in which an owner commits it.
-  db.exec(`PRAGMA busy_timeout = ${GLANCE_MS}`);
   return { held, owner: readOwner(db) };
 }
 
@@ -95,7 +98,7 @@ function look(db: DatabaseSync): LockState {
 function claim(db: DatabaseSync, owner: LockOwner): boolean {
   const mark = JSON.stringify(owner);
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    if (!tryBegin(db)) return false;
+    if (!tryBegin(db, GLANCE_MS)) return false;
     db.exec(
       'CREATE TABLE IF NOT EXISTS owner (id INTEGER PRIMARY KEY CHECK (id = 1), row TEXT NOT NULL) STRICT',
     );
@@ -103,21 +106,35 @@ function claim(db: DatabaseSync, owner: LockOwner): boolean {
       mark,
     );
     db.exec('COMMIT');
-    if (!tryBegin(db)) return false;
+    if (!tryBegin(db, GLANCE_MS)) return false;
     if (readRow(db) === mark) return true;
     db.exec('ROLLBACK');
   }
   return false;
 }
 
-/** RESERVED: nobody else can write, everybody can read. False when another holds it. */
-function tryBegin(db: DatabaseSync): boolean {
+/** RESERVED: nobody else can write, everybody can read. False when another holds it for longer than `waitMs`. */
+function tryBegin(db: DatabaseSync, waitMs: number): boolean {
+  db.exec(`PRAGMA busy_timeout = ${waitMs}`);
   try {
     db.exec('BEGIN IMMEDIATE');
     return true;
   } catch (error) {
     if (((error as { errcode?: number }).errcode ?? 0) % 256 === BUSY) return false;
     throw error;
+  } finally {
+    db.exec(`PRAGMA busy_timeout = ${PATIENCE_MS}`);
+  }
+}
+
+/** Only whether waiting is worth while: who owns the directory, the lock alone says. */
+function mayLive({ pid, hostname }: LockOwner, self: LockOwner): boolean {
+  if (hostname !== self.hostname) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 

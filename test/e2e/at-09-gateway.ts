@@ -28,7 +28,8 @@ export type Said =
   | { readonly kind: 'fault'; readonly type: string; readonly path: string | undefined };
 
 const [stateDir = '', configFile = '', token = ''] = process.argv.slice(2);
-const say = (said: Said): void => void process.send?.(said);
+/** A parent that has gone hears nothing: to fail at that would be one more stray error to tell it, for ever. */
+const say = (said: Said): void => void (process.connected && process.send?.(said, () => {}));
 
 installProcessTrap({
   onFault: ({ error, source, owner }) => say({ kind: 'stray', message: error.message, source, owner }),
@@ -74,14 +75,14 @@ process.on('message', (word) => {
   misbehave.resolve();
 });
 
-/** Every attempt misbehaves in the next way, the first one when the parent says so; in the end the leg works. */
+/** Every attempt misbehaves in the next way, the first one (which is connected by then) when the parent says so; in the end the leg works. */
 const leg = (name: 'inbound' | 'outbound', ...faults: string[]): Channel['legs'][number] => ({
   name,
   start({ signal }) {
     const fault = faults.shift();
     const now = (): void => (fault === undefined ? undefined : FAULTS[fault]!(signal));
-    if (quiet) return misbehave.promise.then(now);
-    now();
+    if (quiet) void misbehave.promise.then(now);
+    else now();
     return Promise.resolve();
   },
 });

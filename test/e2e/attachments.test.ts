@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { largePng, PNG, sent } from '../store/files.ts';
 import { type Gateway, startGateway } from './harness.ts';
 import { historyOf, newKey, settled, textOf } from './talk.ts';
-import type { Wire } from './wire.ts';
+import { eventually, type Wire } from './wire.ts';
 
 const dot = sent(PNG, { type: 'image', mimeType: 'image/png', fileName: '../dot.png' });
 const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
@@ -105,7 +105,7 @@ describe('a message with files', () => {
     process.kill(pid, 'SIGKILL');
     await gateway.ready(pid);
     wire = await gateway.wire();
-    await expect.poll(() => existsSync(loose)).toBe(false);
+    await eventually('it to be removed', () => (existsSync(loose) ? undefined : true));
     expect(existsSync(pathOf(gateway.stateDir, PNG))).toBe(true);
   });
 

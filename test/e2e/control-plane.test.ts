@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TreeNode } from '../../src/index.ts';
 import { type Gateway, startGateway } from './harness.ts';
-import { exchangeFaults, historyOf, newKey, nodeAt, nodesOf, say, settled } from './talk.ts';
+import { allRunning, exchangeFaults, historyOf, newKey, nodeAt, nodesOf, say, settled } from './talk.ts';
 import { eventually, type Wire } from './wire.ts';
 
 const CORE = 'gateway/core';
@@ -25,7 +25,7 @@ const NEEDED: Readonly<Record<string, string>> = {
 /** Turns complete without them, but the chat that asks in this test is turned away: its session is held. */
 const CHAT = new Set(['/work/sessions/talk']);
 /** An answer is late when it takes longer; far above what it takes, far below what a hang takes. */
-const ANSWER_MS = 5_000;
+const ANSWER_MS = 30_000;
 
 describe('the control plane, while any part of the core is down,', () => {
   let gateway: Gateway;
@@ -131,7 +131,7 @@ describe('the control plane, while any part of the core is down,', () => {
 
   test('answers every question with the truth, and turns are served again when it is back', async () => {
     for (const path of paths) {
-      const before = await nodeAt(wire, path);
+      const before = (await allRunning(wire)).find((node) => node.path === path);
       expect(before, path).toMatchObject({ status: 'running' });
       expect(await wire.ask('actor.park', { path }), path).toMatchObject({ ok: true, path });
       await saysItIsDown(path);
@@ -152,7 +152,7 @@ describe('the control plane, while any part of the core is down,', () => {
       expect(await settled(wire, runId), path).toBe('ok');
       expect(exchangeFaults(await historyOf(wire, 'talk'), runId, text), path).toEqual([]);
     }
-  }, 120_000);
+  }, 300_000);
 
   test('refuses to hold down its own way in', async () => {
     for (const path of ['gateway', 'gateway/control', 'gateway/control/server'])
@@ -163,7 +163,7 @@ describe('the control plane, while any part of the core is down,', () => {
 
   test('has lived through all of it in its first life, in the same process', async () => {
     expect(gateway.gatewayPid()).toBe(pid);
-    expect((await wire.ask('health')).grade).toBe('ok');
+    await eventually('its health', async () => (await wire.ask('health')).grade === 'ok' || undefined);
     expect(await nodeAt(wire, 'gateway/control/server')).toMatchObject({ incarnation: 1, restarts: 0 });
   });
 });

@@ -34,11 +34,13 @@ describe('examples/browser in Chromium', () => {
     faults.length = 0;
     const context = await browser.newContext({ viewport: { width: 1200, height: 860 } });
     page = await context.newPage();
+    await page.clock.install();
     page.on('pageerror', (error) => faults.push(error.message));
     page.on('console', (message) => {
       if (message.type() === 'error') faults.push(message.text());
     });
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await stopTime();
     await shows('ann', 'idle', 1);
     await shows('bob', 'idle', 1);
   });
@@ -47,6 +49,14 @@ describe('examples/browser in Chromium', () => {
     await page.context().close();
   });
 
+  // Time passes in the page only while a test looks: what it waits for cannot be over before it was seen.
+  const stopTime = async () => page.clock.pauseAt((await page.evaluate<number>('Date.now()')) + 60_000);
+  const inPage = (what: string, look: () => Promise<boolean>) =>
+    eventually(what, async () => {
+      if (await look()) return true;
+      await page.clock.runFor(50);
+      return undefined;
+    });
   const press = (user: string, label: string) => page.click(`#${user} button:text-is("${label}")`);
   const text = (selector: string) => page.locator(selector).innerText();
   /** The box that is highlighted, its first line, and the life in the heading. */
@@ -55,11 +65,12 @@ describe('examples/browser in Chromium', () => {
     return `${await text(`#${user} h2`)}: ${boxes.join(' + ')}`;
   };
   const shows = (user: string, state: string, life: number) =>
-    eventually(`${user} to be ${state} in life ${life}`, async () =>
-      (await shown(user)) === `${user}, life ${life}: ${state}` ? true : undefined,
+    inPage(
+      `${user} to be ${state} in life ${life}`,
+      async () => (await shown(user)) === `${user}, life ${life}: ${state}`,
     );
   const said = (user: string, line: RegExp) =>
-    eventually(`${user}: ${line}`, async () => (line.test(await text(`#${user} pre`)) ? true : undefined));
+    inPage(`${user}: ${line}`, async () => line.test(await text(`#${user} pre`)));
 
   test('the drawing follows a turn from idle over processing to idle, and the words appear as they come', async () => {
     await press('ann', 'say hello');
@@ -93,8 +104,10 @@ describe('examples/browser in Chromium', () => {
 
   test('a model that throws is shown as a turn that begins again, then says why; the session lives', async () => {
     await press('ann', 'make it choke');
-    await eventually('it to be backing off', async () =>
-      (await page.locator('#ann svg .current').textContent())?.includes('turn: backing') ? true : undefined,
+    const current = page.locator('#ann svg .current');
+    await inPage(
+      'it to be backing off',
+      async () => !!(await current.textContent())?.includes('turn: backing'),
     );
     await said('ann', /this model chokes on that/);
     await shows('ann', 'idle', 1);
@@ -106,16 +119,26 @@ describe('examples/browser in Chromium', () => {
     await press('ann', 'abort');
     await said('ann', /^user: hello\nassistant: You said(?!.*lines)/);
     await press('ann', 'let an hour pass');
-    await eventually('sleep', async () => ((await shown('ann')) === 'ann, asleep: ' ? true : undefined));
+    await inPage('sleep', async () => (await shown('ann')) === 'ann, asleep: ');
     expect(await text('#tree')).not.toContain('page/ann');
     await press('ann', 'say hello');
     await said('ann', /Before that we had 2 lines\./);
+  });
+
+  test('a phone shows all of it, one below the other, and nothing beyond its edge; kill is red, by day and by night', async () => {
+    const colour = () =>
+      page.evaluate<string>(`getComputedStyle(document.querySelector('#ann button:last-child')).color`);
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await page.evaluate('[document.documentElement.scrollWidth, innerWidth]')).toEqual([390, 390]);
+    const [day, night] = [await colour(), await page.emulateMedia({ colorScheme: 'dark' }).then(colour)];
+    expect([day, night]).toEqual(['rgb(180, 35, 24)', 'rgb(255, 143, 133)']);
   });
 
   test('what was said, and what is owed, outlives a reload of the page', async () => {
     await press('ann', 'say hello');
     await said('ann', /typing: You/);
     await page.reload();
+    await stopTime();
     await said('ann', /^user: hello\nassistant: You said hello\. Before that we had 0 lines\./);
   });
 });
@@ -207,16 +230,20 @@ describe('examples/express as a process', () => {
     const hindrance = join(chats, 'ann.json.new');
     const owed = (): number =>
       (JSON.parse(readFileSync(join(chats, 'ann.json'), 'utf8')) as { pending: unknown[] }).pending.length;
+    const crashed = () =>
+      events().some(
+        ({ event, childPath }) => event === 'child_terminated' && childPath === 'app/sessions/ann',
+      );
     /** Puts a folder where the next commit writes, between the message and its answer. Undefined: it came too late. */
     const hinder = async () => {
       const answer = chat('ann', 'two');
-      await eventually('it to be written down', () => (owed() > 0 ? true : undefined));
+      let answered = false;
+      const end = () => void (answered = true);
+      answer.then(end, end);
+      await eventually('it to be written down', () => owed() > 0 || answered || undefined);
       mkdirSync(hindrance);
-      const early = await Promise.race([
-        answer,
-        eventually('nothing', () => undefined, 300).catch(() => 'late'),
-      ]);
-      if (early === 'late') return { answer };
+      await eventually('a crash, or an answer', () => crashed() || answered || undefined);
+      if (crashed()) return { answer };
       rmdirSync(hindrance);
       return undefined;
     };
@@ -234,7 +261,8 @@ describe('examples/express as a process', () => {
     await eventually('it to be at work', async () =>
       events().some(({ childPath }) => childPath === 'app/sessions/ann') ? true : undefined,
     );
-    const ended = once(child, 'exit');
+    // And all that it wrote is read.
+    const ended = once(child, 'close');
     child.kill('SIGINT');
     expect(await answer).toMatchObject({ code: 200, text: 'You said: the last (after 0 lines)' });
     expect(await ended).toEqual([0, null]);

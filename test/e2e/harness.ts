@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { type Client, connect } from '../../src/cli/client.ts';
 import { findOwner, type Owner, urlOf } from '../../src/cli/owner.ts';
 import { readToken } from '../../src/cli/state-directory.ts';
-import { openWire, type Wire, type WireOptions } from './wire.ts';
+import { eventually, openWire, type Wire, type WireOptions } from './wire.ts';
 
 /** A real gateway: launcher, gateway process, state directory, port. Every wait has a limit and fails with the log. */
 export interface Gateway {
@@ -27,8 +27,10 @@ export interface Gateway {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Resolves when /readyz says 200; at once when it does already. Pass the pid of a dead life to wait for another. */
   ready(notPid?: number): Promise<void>;
-  /** Everything launcher and gateway wrote so far. */
+  /** Everything launcher and gateway wrote so far. What they have just done may not be in it yet: see `wrote`. */
   output(): string;
+  /** Resolves when they have written that. Their output and their sockets are independent: neither is behind the other. */
+  wrote(text: string | RegExp): Promise<void>;
   /** The last lines of it, for the message of a failed test. */
   tail(lines?: number): string;
   /** Resolves with the exit code of the process that was started, or the signal that ended it. */
@@ -54,9 +56,10 @@ export interface GatewayOptions {
 }
 
 const BIN = fileURLToPath(new URL('../../bin/coppice.js', import.meta.url));
-const LIMIT_MS = 30_000;
+/** Far above what anything takes on a busy machine. */
+const LIMIT_MS = 60_000;
 
-/** Starts `coppice run` on a free port. Rejects with the log when it ends, or is not ready within 30 s. */
+/** Starts `coppice run` on a free port. Rejects with the log when it ends, or is not ready within a minute. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'coppice-e2e-'));
   const started = begin(stateDir, options);
@@ -167,9 +170,10 @@ function makeGateway(stateDir: string, url: string, started: Started, options: G
       clients.add(wire);
       return wire;
     },
-    fetch: (path, init) => fetch(new URL(path, url), { signal: AbortSignal.timeout(LIMIT_MS), ...init }),
+    fetch: (path, init) => fetchFresh(new URL(path, url), { signal: AbortSignal.timeout(LIMIT_MS), ...init }),
     ready: (notPid) => untilReady(stateDir, url, started, notPid),
     output: () => started.output,
+    wrote: (text) => untilWritten(started, text),
     tail: (lines) => tail(started, lines),
     ended: started.ended,
     stop() {
@@ -183,6 +187,20 @@ function makeGateway(stateDir: string, url: string, started: Started, options: G
   };
 }
 
+/** Also after its end: what a process wrote last is read after its exit is known. */
+async function untilWritten(started: Started, text: string | RegExp): Promise<void> {
+  const isThere = (): true | undefined =>
+    (typeof text === 'string' ? started.output.includes(text) : text.test(started.output)) || undefined;
+  await eventually(`${text} in the output`, isThere).catch((error: Error) => fail(error.message, started));
+}
+
+/** Over a connection of its own: one that was kept may be closed by its far side at the very moment of its next use. */
+function fetchFresh(url: URL, init: RequestInit): Promise<Response> {
+  const headers = new Headers(init.headers);
+  headers.set('connection', 'close');
+  return fetch(url, { ...init, headers });
+}
+
 async function untilReady(
   stateDir: string,
   url: string,
@@ -193,7 +211,7 @@ async function untilReady(
     const pid = ownerOf(stateDir, started)?.pid;
     if (pid === undefined || pid === notPid) return undefined;
     // Refused or reset: a life that is just ending or beginning. The limit of `until` bounds the patience.
-    const status = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
+    const status = await fetchFresh(new URL('/readyz', url), { signal: AbortSignal.timeout(10_000) }).then(
       (response) => response.status,
       () => 0,
     );
@@ -221,10 +239,12 @@ async function until<T>(
 ): Promise<T> {
   const deadlineMs = performance.now() + LIMIT_MS;
   for (;;) {
+    // Asked before the look: a machine that was held up gets a last one.
+    const [ended, last] = [started.hasEnded, performance.now() > deadlineMs];
     const found = await look();
     if (found !== undefined) return found;
-    if (started.hasEnded) fail(`the process ended while the test waited for ${what}`, started);
-    if (performance.now() > deadlineMs) fail(`waited ${LIMIT_MS} ms for ${what}`, started);
+    if (ended) fail(`the process ended while the test waited for ${what}`, started);
+    if (last) fail(`waited ${LIMIT_MS} ms for ${what}`, started);
     await delay(20);
   }
 }

@@ -2,19 +2,21 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TreeNode } from '../../src/index.ts';
 import { type OpenAiServer, startOpenAiServer } from '../models/openai-server.ts';
 import { type Gateway, startGateway } from './harness.ts';
-import { exchangeFaults, historyOf, newKey, nodeAt, nodesOf, say, settled } from './talk.ts';
+import { allRunning, exchangeFaults, historyOf, insist, newKey, nodeAt, say, settled } from './talk.ts';
 import { eventually, type Wire } from './wire.ts';
 
 const ROOT = 'gateway';
 const runPath = 'gateway/core/work/sessions/slow/run';
-/** Long enough that its run can be found and killed before it ends. */
-const SLOW_MODEL = `local/drip?ms=150&text=${Array.from({ length: 14 }, (_, index) => `w${index}`).join('+')}`;
+/** A turn of it is under way for as long as the server holds it. */
+const HELD_MODEL = 'local/held?text=slow+and+steady';
 
 describe('a gateway whose actors are killed one after the other', () => {
   let gateway: Gateway;
   let models: OpenAiServer;
   let wire: Wire;
   let pid: number;
+  /** Everybody who lived before the first was killed. */
+  let paths: readonly string[] = [];
   /** Runs of the session `slow`, oldest first. */
   const slow: string[] = [];
 
@@ -30,18 +32,18 @@ describe('a gateway whose actors are killed one after the other', () => {
     wire = await gateway.wire();
     pid = (await wire.ask('status')).pid;
     await settled(wire, await say(wire, 'talk', 'hello'));
-    await saySlowly();
   });
   afterAll(async () => {
     await gateway.cleanUp();
     await models.close();
   });
 
-  /** A turn that is still running when this resolves. */
+  /** A turn that is under way, and stays so until the server releases it. */
   const saySlowly = async (): Promise<void> => {
+    models.hold();
     const runId = newKey('slow');
     const message = `slow ${runId}`;
-    const id = wire.send('agent', { sessionKey: 'slow', message, idempotencyKey: runId, model: SLOW_MODEL });
+    const id = wire.send('agent', { sessionKey: 'slow', message, idempotencyKey: runId, model: HELD_MODEL });
     const [answer] = await wire.answers(id, 1);
     expect(answer?.payload).toMatchObject({ runId, status: 'accepted' });
     slow.push(runId);
@@ -57,20 +59,17 @@ describe('a gateway whose actors are killed one after the other', () => {
     return open ? wire : eventually('a new connection', () => gateway.wire().catch(() => undefined));
   };
 
-  /** Resolves with the life that was killed. A slow turn may end by itself between the look and the kill: then another. */
+  /** Resolves with the life that was killed. */
   const kill = async (path: string): Promise<TreeNode> => {
-    if (path.includes('/slow') && !(await nodeAt(wire, runPath))) await saySlowly();
-    const before = await eventually(`${path} to run`, async () => {
-      const node = await nodeAt(wire, path);
-      return node?.status === 'running' ? node : undefined;
-    });
-    const { ok, payload, error } = await wire.request('actor.kill', { path });
-    if (!ok && path === runPath && /there is no actor/.test(error?.message ?? '')) return kill(path);
-    expect(payload, error?.message).toMatchObject({ ok: true, path, incarnation: before.incarnation });
-    return before;
+    const before = (await allRunning(wire)).find((node) => node.path === path);
+    const { payload, error } = await wire.request('actor.kill', { path });
+    expect(payload, error?.message).toMatchObject({ ok: true, path, incarnation: before?.incarnation });
+    return before!;
   };
 
+  /** A slow turn is under way meanwhile, and ends when everybody is back. */
   const killAndTalk = async (path: string): Promise<void> => {
+    await saySlowly();
     const connection = wire;
     const before = await kill(path);
     if (/^gateway\/control/.test(path)) await connection.closed;
@@ -81,9 +80,10 @@ describe('a gateway whose actors are killed one after the other', () => {
       return node?.incarnation === before.incarnation && node.status === 'running' ? undefined : true;
     });
     await gateway.ready();
-    if (path.includes('/slow')) expect(await settled(wire, slow.at(-1)!)).toBe('ok');
+    models.release();
+    expect(await settled(wire, slow.at(-1)!), path).toBe('ok');
     const text = `who answers after ${path}?`;
-    const runId = await say(wire, 'talk', text);
+    const runId = await insist(wire, 'talk', text);
     expect(await settled(wire, runId), path).toBe('ok');
     expect(exchangeFaults(await historyOf(wire, 'talk'), runId, text), path).toEqual([]);
     expect((await wire.ask('status')).pid, path).toBe(pid);
@@ -105,8 +105,10 @@ describe('a gateway whose actors are killed one after the other', () => {
   });
 
   test('keeps its process, gets ready again and answers the next message once, whoever was killed', async () => {
-    const { tree } = (await wire.ask('tree.get')) as { tree: TreeNode };
-    const paths = nodesOf(tree).map((node) => node.path);
+    await saySlowly();
+    paths = (await allRunning(wire)).map((node) => node.path);
+    models.release();
+    expect(await settled(wire, slow.at(-1)!)).toBe('ok');
     const must = ['control/server', 'core', 'core/foundation/store', 'core/work/sessions/talk', 'core/gate'];
     expect(paths).toEqual(expect.arrayContaining([...must.map((path) => `gateway/${path}`), runPath]));
     const legs = paths.filter((path) => /^gateway\/core\/edge\/channels\/[^/]+\/[^/]+$/.test(path));
@@ -117,6 +119,7 @@ describe('a gateway whose actors are killed one after the other', () => {
   test('answers what was under way meanwhile exactly once', async () => {
     await saySlowly();
     await wire.ask('actor.kill', { path: 'gateway/core/foundation/store' });
+    models.release();
     for (const runId of slow) expect(await settled(wire, runId)).toBe('ok');
     const messages = await historyOf(wire, 'slow');
     const faults = slow.flatMap((runId) => exchangeFaults(messages, runId, `slow ${runId}`));
@@ -124,8 +127,8 @@ describe('a gateway whose actors are killed one after the other', () => {
   });
 
   test('still has every actor it had, and nobody is held down', async () => {
-    const { tree } = (await wire.ask('tree.get')) as { tree: TreeNode };
-    expect(nodesOf(tree).filter((node) => node.status !== 'running')).toEqual([]);
-    expect((await wire.ask('health')).grade).toBe('ok');
+    const now = (await allRunning(wire)).map((node) => node.path);
+    expect(now).toEqual(expect.arrayContaining(paths.filter((path) => path !== runPath)));
+    await eventually('its health', async () => (await wire.ask('health')).grade === 'ok' || undefined);
   });
 });

@@ -63,7 +63,7 @@ function run(cwd: string, file: string, ...args: string[]): Promise<Result> {
     execFile(
       file,
       args,
-      { cwd, env: env(), timeout: 110_000, maxBuffer: 64 * 1024 * 1024 },
+      { cwd, env: env(), timeout: 170_000, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
         resolve({ code, stdout, stderr: `${stderr}${error?.killed ? '\nit took too long' : ''}` });
@@ -103,7 +103,7 @@ describe('the published package, installed by npm into an empty project', () => 
     if (installed.code === 0) return;
     if (!offline.test(installed.stderr)) throw new Error(`npm install failed:\n${installed.stderr}`);
     unreachable = `npm reaches no registry: ${installed.stderr.match(offline)?.[0]}`;
-  }, 120_000);
+  }, 360_000);
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   test('holds what is built and nothing else: no sources, no tests, no Node', () => {

@@ -124,12 +124,12 @@ describe('a gateway with clients of protocol 3 and protocol 4', () => {
 
   test('explains what a session does, by its key and by its path', async () => {
     const runId = await say(four, 'riddle', '/hang', newKey('riddle'));
+    // Nothing changes from there on: the model never answers.
     const byKey = await eventually('the session to wait for its model', async () => {
       const found = await four.ask('actor.explain', { sessionKey: 'riddle' });
-      return found.node?.state.startsWith('processing.') ? found : undefined;
+      return found.findings.some(({ code }: { code: string }) => code === 'MODEL_CALL') ? found : undefined;
     });
     expect(byKey.path).toBe('gateway/core/work/sessions/riddle');
-    expect(byKey.findings.length).toBeGreaterThan(0);
     for (const { code, text } of byKey.findings) expect([typeof code, text !== '']).toEqual(['string', true]);
     const byPath = await three.ask('actor.explain', { path: byKey.path });
     expect(byPath.findings.map(({ code }: { code: string }) => code)).toEqual(

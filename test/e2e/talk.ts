@@ -19,6 +19,21 @@ export async function say(
   return runId;
 }
 
+/** The same by somebody who does what a refusal tells him: asks again, with the same key, as long as it may be cured. */
+export async function insist(
+  wire: Wire,
+  sessionKey: string,
+  message: string,
+  runId = newKey(),
+): Promise<string> {
+  return eventually(`${sessionKey} to be heard`, async () => {
+    const { ok, error } = await wire.request('chat.send', { sessionKey, message, idempotencyKey: runId });
+    if (ok) return runId;
+    if (error?.retryable !== true) throw new Error(`chat.send was refused: ${error?.message}`);
+    return undefined;
+  });
+}
+
 /** Resolves when the run has ended, with its status. */
 export async function settled(wire: Wire, runId: string): Promise<string> {
   return eventually(`the end of ${runId}`, async () => {
@@ -57,6 +72,14 @@ export function exchangeFaults(messages: readonly Message[], runId: string, text
 
 /** All nodes of a tree, parents first. */
 export const nodesOf = (node: TreeNode): TreeNode[] => [node, ...node.children.flatMap(nodesOf)];
+
+/** Resolves with all nodes of the live tree when each of them runs: nobody starts, stops or waits any more. */
+export async function allRunning(wire: Wire): Promise<TreeNode[]> {
+  return eventually('every actor to run', async () => {
+    const nodes = nodesOf(((await wire.ask('tree.get')) as { tree: TreeNode }).tree);
+    return nodes.every(({ status }) => status === 'running') ? nodes : undefined;
+  });
+}
 
 /** One node of the live tree; undefined when there is none at that path now. */
 export async function nodeAt(wire: Wire, path: string): Promise<TreeNode | undefined> {

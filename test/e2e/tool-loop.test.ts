@@ -16,8 +16,13 @@ describe('a gateway whose model calls one tool again and again', () => {
   beforeAll(async () => {
     models = await startOpenAiServer();
     const local = { api: 'openai-completions', baseUrl: models.url, apiKey: 'sk-e2e', models: [RESTLESS] };
+    const strict = { loopDetection: { warningThreshold: 2, criticalThreshold: 4 } };
     gateway = await startGateway({
-      config: { models: { providers: { local } }, logging: { consoleLevel: 'debug' } },
+      config: {
+        models: { providers: { local } },
+        agents: { list: [{ id: 'main' }, { id: 'strict', tools: strict }] },
+        logging: { consoleLevel: 'debug' },
+      },
     });
     wire = await gateway.wire();
   });
@@ -45,7 +50,7 @@ describe('a gateway whose model calls one tool again and again', () => {
     const messages = await historyOf(wire, 'loop');
     expect(messages.filter(({ role }) => role === 'tool')).toHaveLength(20);
     expect(textOf(messages.at(-1))).toBe(REASON);
-    expect(gateway.output()).toContain('tool.loop');
+    await gateway.wrote('tool.loop');
   });
 
   test('lets it try once more when the user speaks again', async () => {
@@ -54,5 +59,13 @@ describe('a gateway whose model calls one tool again and again', () => {
     expect(await settled(wire, runId)).toBe('ok');
     expect(models.requests.length - before).toBe(1);
     expect(textOf((await historyOf(wire, 'loop')).at(-1))).toContain('21 times');
+  });
+
+  test('ends the turn of an agent with thresholds of its own by those', async () => {
+    const before = models.requests.length;
+    const runId = await say(wire, 'agent:strict:main', 'what is there?', newKey('strict'));
+    expect(await settled(wire, runId)).toBe('ok');
+    expect(models.requests.length - before).toBe(4);
+    expect(textOf((await historyOf(wire, 'agent:strict:main')).at(-1))).toContain('4 times');
   });
 });

@@ -89,8 +89,8 @@ describe('a gateway with a webhook channel', () => {
     const pid = gateway.gatewayPid();
     const answer = await post({ text: 'remember me', target: 'crash', id: 'crash' });
     expect(answer.status).toBe(202);
-    process.kill(pid, 'SIGKILL');
     const { runId } = (await answer.json()) as { runId: string };
+    process.kill(pid, 'SIGKILL');
     await gateway.ready(pid);
     const wire = await gateway.wire();
     expect(await settled(wire, runId)).toBe('ok');

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -83,6 +84,23 @@ test('a second process is refused while we hold it, and an owner that is told to
   expect(third.lines).toEqual(['owner']);
   await third.kill('SIGTERM');
   expect(readLockOwner(dir)?.held).toBe(false);
+});
+
+test('somebody who is stopped while he looks keeps nobody out, if the last owner is dead', async () => {
+  const dir = tempDir();
+  const { pid } = spawnSync(process.execPath, ['--version']);
+  acquireLock({ dir, owner: { ...owner, pid } }).release();
+  const looker = startChild('lock-holder-child.ts', dir, 'IMMEDIATE', '700');
+  await looker.said(1);
+  expect(refusal(dir)).toBe('taken');
+});
+
+test('an owner that is held up while it writes down who it is is waited for by who looks', async () => {
+  const dir = tempDir();
+  acquireLock({ dir, owner }).release();
+  const holder = startChild('lock-holder-child.ts', dir, 'EXCLUSIVE', '700');
+  await holder.said(1);
+  expect(readLockOwner(dir)).toMatchObject({ owner });
 });
 
 test('of eight processes that start at once exactly one owns it', { timeout: 60_000 }, async () => {
