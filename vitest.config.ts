@@ -21,6 +21,9 @@ const productionBuilds: Plugin = {
   },
 };
 
+/** Of `expect.poll`: by itself it waits for one second, which a busy machine may take for anything. */
+const PATIENT = { poll: { timeout: 30_000 } };
+
 // Fast suites run in parallel threads; whatever starts a real process runs alone in `e2e`.
 export default defineConfig({
   test: {
@@ -36,6 +39,7 @@ export default defineConfig({
           exclude: ['test/e2e/**', 'test/long/**'],
           env: { COPPICE_XSTATE_BUILD: 'development' },
           testTimeout: 60_000,
+          expect: PATIENT,
         },
       },
       {
@@ -46,6 +50,7 @@ export default defineConfig({
           exclude: ['test/model-based/mutation.test.ts'],
           env: { COPPICE_XSTATE_BUILD: 'production' },
           testTimeout: 60_000,
+          expect: PATIENT,
           server: { deps: { inline: [/xstate/] } },
         },
       },
@@ -62,6 +67,7 @@ export default defineConfig({
           ],
           env: { COPPICE_XSTATE_BUILD: 'development', COPPICE_XSTATE: 'xstate-oldest' },
           testTimeout: 60_000,
+          expect: PATIENT,
           server: { deps: { inline: [/xstate/] } },
         },
       },
@@ -73,6 +79,7 @@ export default defineConfig({
           maxWorkers: 1,
           // Bounds of a hang, not of slowness: a shared machine may be ten times slower for a minute.
           testTimeout: 180_000,
+          expect: PATIENT,
           hookTimeout: 120_000,
         },
       },

@@ -22,7 +22,7 @@ interface Ask {
   readonly params: { readonly sessionKey: string; readonly message: string; readonly idempotencyKey: string };
 }
 
-type Send = (frame: object) => void;
+type Send = (frame: object, what?: 'answer' | 'event') => void;
 
 export async function runSkeleton(io: Io = processIo()): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'coppice-bench-'));
@@ -43,12 +43,12 @@ const known = new Map<string, string>();
 function serve(store: OpenStore, ws: WebSocket, socket: Socket): void {
   const cork = createCork(socket);
   let seq = 0;
-  const send: Send = (frame) => {
-    cork();
+  const send: Send = (frame, what = 'answer') => {
+    cork(what);
     ws.send(JSON.stringify(frame));
   };
   const event = (name: string, payload: object): void =>
-    send({ type: 'event', event: name, payload, seq: (seq += 1) });
+    send({ type: 'event', event: name, payload, seq: (seq += 1) }, 'event');
   ws.on('message', (data) => {
     const ask = JSON.parse(String(data)) as Ask;
     if (ask.method === 'connect') return send({ type: 'res', id: ask.id, ok: true, payload: {} });

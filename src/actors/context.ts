@@ -25,6 +25,7 @@ export function createPrepare(deps: Deps, options: RunOptions) {
     const { read } = deps.store;
     const asked = askedOf(message);
     const candidates = options.candidates(agentId, message);
+    const resume = resumeFrom(read.checkpoint('run', message.runId), message.runId);
     const rows = transcripts
       .newest(sessionKey, sessionId, HISTORY_ROWS)
       .filter((row) => row.runId !== message.runId);
@@ -36,9 +37,10 @@ export function createPrepare(deps: Deps, options: RunOptions) {
       handOver: asked.tools !== undefined,
       tools: asked.tools ? [] : toolsOf(options.tools(agentId)),
       retry: { ...DEFAULT_RETRY, ...options.retry },
-      ...(options.loop ? { loop: options.loop } : {}),
-      resume: resumeFrom(read.checkpoint('run', message.runId), message.runId),
-      journal: read.toolJournal(message.runId).map(journalled),
+      ...(options.loop ? { loop: options.loop(agentId) } : {}),
+      resume,
+      // Its intents are committed with a checkpoint.
+      journal: resume ? read.toolJournal(message.runId).map(journalled) : [],
     };
   });
 }
@@ -122,15 +124,17 @@ function inUnits(messages: readonly PromptMessage[]): PromptMessage[][] {
   return units;
 }
 
+const isSpoken = ({ type }: RunContent): boolean => type === 'text' || type === 'file';
+
 /** Calls without results, and results without calls, are left out; the text around them stays. */
-function whole(unit: readonly PromptMessage[]): PromptMessage[] {
+function whole(unit: readonly PromptMessage[]): readonly PromptMessage[] {
+  const said = unit.filter(({ content }) => content.length > 0);
+  if (said.every(({ content }) => content.every(isSpoken))) return said;
   const ids = (type: RunContent['type']) =>
     new Set(unit.flatMap((m) => m.content).flatMap((part) => (part.type === type ? [part.toolCallId] : [])));
   const [called, answered] = [ids('tool-call'), ids('tool-result')];
   const stands = (part: RunContent): boolean =>
-    part.type === 'text' ||
-    part.type === 'file' ||
-    (called.has(part.toolCallId) && answered.has(part.toolCallId));
+    isSpoken(part) || (called.has(part.toolCallId) && answered.has(part.toolCallId));
   return unit
     .map(({ role, content }) => ({ role, content: content.filter(stands) }))
     .filter((message) => message.content.length > 0);

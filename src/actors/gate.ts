@@ -55,7 +55,7 @@ function look(
   sessionKey: string,
 ): SessionView {
   const path = sessionPath(sessionKey);
-  const pending = store.read.pendingMessages(sessionKey, limit).length;
+  const pending = store.read.countPending(sessionKey, limit);
   const quarantined = registry.incarnation(path) === undefined && registry.node(path)?.status === 'parked';
   return { path, pending, limit, quarantined };
 }

@@ -8,21 +8,30 @@ import { ModelFailure } from '../models/contract.ts';
 import type { ModelContent, ModelMessage, ModelPart, ModelRequest, Provider } from '../models/contract.ts';
 import { toModelTools } from '../tools/index.ts';
 import type { Clock, TimerHandle } from '../supervisor/index.ts';
+import { callAt } from './alarm.ts';
 import type { Deps } from './deps.ts';
 import { filesFor } from './model-files.ts';
 import { tellProfile } from './models.ts';
 import { askedOf } from './run-asked.ts';
 import type { RunOptions } from './run-options.ts';
 
-/** One model call: its parts, then its end, as events to the run. Its provider's health hears of the outcome. */
+/**
+ * One model call: its parts, then its end, as events to the run, and the time it is to be given up. Its provider's
+ * health hears of the outcome.
+ */
 export const createCallModel = (deps: Deps, options: RunOptions) =>
-  callbackEffect<AnyEventObject, ModelCallInput>(({ input, send, signal, fail }) => {
+  callbackEffect<AnyEventObject, ModelCallInput>(({ input, send, signal, guard, fail }) => {
+    const late = guard((atMs: number) => send({ type: 'attempt.deadline', atMs }));
+    const forget = callAt(deps.clock, input.untilAt, late);
     const voice = gathered(deps.clock, (event) => send({ ...event, attempt: input.attempt }));
     const call: Call = { deps, options, input, signal, send: voice.send };
     converse(call)
       .catch((error: unknown) => (signal.aborted ? undefined : reportFailure(call, error)))
       .catch(fail);
-    return voice.stop;
+    return () => {
+      forget();
+      voice.stop();
+    };
   });
 
 /**
@@ -96,8 +105,8 @@ async function converse(call: Call): Promise<void> {
   }
   const atMs = deps.clock.now();
   tellProfile(deps, name, { type: 'profile.succeeded', atMs });
-  if (finish.usage) call.send({ type: 'model.usage', usage: finish.usage, atMs });
-  call.send({ type: 'model.finished', reason: finish.reason, random: deps.random(), atMs });
+  const { reason, usage } = finish;
+  call.send({ type: 'model.finished', reason, random: deps.random(), atMs, ...(usage ? { usage } : {}) });
 }
 
 function unknownProvider(name: string): Provider {

@@ -15,7 +15,7 @@ export interface RunOptions {
   /** Those the agent may use. */
   tools(agentId: string): ReadonlyMap<string, Tool>;
   /** When repeated tool calls are a loop. On by default. */
-  readonly loop?: LoopPolicyOptions;
+  loop?(agentId: string): LoopPolicyOptions;
   readonly retry: Partial<RetryPolicy>;
   readonly idleMs: number;
   readonly firstByteMs: number;

@@ -17,7 +17,8 @@ export interface SessionsOptions extends Omit<SessionOptions, 'answer'> {
   /** Whose session it is, when the store does not know it yet. */
   agentOf(sessionKey: string): string;
   readonly idleMs: number;
-  readonly turnTimeoutMs: number;
+  /** The longest turn of an agent, asked at each start of a session of its. */
+  turnTimeoutMs(agentId: string): number;
   /** Default LIMITS.queuePerSession. */
   readonly maxQueue?: number;
   /** How long abort, reset and delete wait for their answer. Default LIMITS.sessionAnswerMs. */
@@ -70,7 +71,7 @@ export function sessionsDoor(deps: SessionsDeps, options: SessionsOptions): Sess
       maxQueue: options.maxQueue ?? LIMITS.queuePerSession,
       // Nothing of it is wanted again: it goes with the next tick.
       idleMs: sessionKey.startsWith(EPHEMERAL) ? 0 : options.idleMs,
-      turnTimeoutMs: options.turnTimeoutMs,
+      turnTimeoutMs: options.turnTimeoutMs(agentId),
       atMs: clock.now(),
     }),
   });

@@ -68,8 +68,10 @@ function plainObject(value: object, depth: number): unknown {
     if (value instanceof Error) return Object.freeze(normalizeError(value));
     if (Array.isArray(value))
       return Object.freeze(value.slice(0, MAX_ENTRIES).map((item) => plain(item, depth + 1)));
-    const entries = Object.entries(value).slice(0, MAX_ENTRIES);
-    return Object.freeze(Object.fromEntries(entries.map(([key, item]) => [key, plain(item, depth + 1)])));
+    const entries: [string, unknown][] = Object.entries(value);
+    if (entries.length > MAX_ENTRIES) entries.length = MAX_ENTRIES;
+    for (const entry of entries) entry[1] = plain(entry[1], depth + 1);
+    return Object.freeze(Object.fromEntries(entries));
   } catch (error) {
     // A getter or proxy that throws costs its own field, not the fact.
     return `[unreadable: ${normalizeError(error).message}]`;

@@ -1,5 +1,6 @@
 import { normalizeError } from '../errors.ts';
-import type { NormalError } from '../errors.ts';
+import type { NormalError, Severity } from '../errors.ts';
+import { rank } from './envelope.ts';
 import type { AnyEnvelope } from './envelope.ts';
 import type { FactType } from './events.ts';
 import { createSeverityQueue } from './severity-queue.ts';
@@ -10,6 +11,8 @@ export interface Subscription {
   readonly name: string;
   /** Default: every type. */
   readonly types?: readonly FactType[];
+  /** This one and worse. Default: all. Most facts are below what a log writes, and cost it nothing then. */
+  readonly severity?: Severity;
   /** Facts waiting for this subscriber. Default 1,000; more drop the oldest of the lowest severity. */
   readonly capacity?: number;
   /** May throw or reject: it is counted and reported, and harms nobody. A promise holds this queue until it settles. */
@@ -50,6 +53,7 @@ export function createSubscriber(subscription: Subscription, ports: SubscriberPo
   const { name } = subscription;
   const capacity = Math.max(1, subscription.capacity ?? 1_000);
   const types = subscription.types && new Set(subscription.types);
+  const least = subscription.severity === undefined ? 0 : rank(subscription.severity);
   const queue = createSeverityQueue(capacity);
   const reported = new Set<string>();
   const count = { delivered: 0, dropped: 0, failures: 0 };
@@ -102,7 +106,8 @@ export function createSubscriber(subscription: Subscription, ports: SubscriberPo
   return {
     name,
     offer(envelope) {
-      if (ended || (types && !types.has(envelope.type)) || isOwnFailure(envelope, name)) return;
+      if (ended || (types && !types.has(envelope.type)) || rank(envelope.severity) < least) return;
+      if (isOwnFailure(envelope, name)) return;
       // A report of loss must never cause further loss: two full queues would report to each other for ever.
       if (envelope.type === 'bus.dropped' && queue.size >= capacity) count.dropped += 1;
       else if (queue.push(envelope)) lose();

@@ -46,10 +46,10 @@ export function createTap({ bus, whereis, deadLetters }: TapOptions): Tap {
   const count = { emitted: 0, unhandled: 0, faults: 0 };
   let lastFault: NormalError | undefined;
 
-  const guarded = <A extends unknown[]>(run: (...args: A) => void): ((...args: A) => void) => {
-    return (...args) => {
+  const guarded = <A>(run: (arg: A) => void): ((arg: A) => void) => {
+    return (arg) => {
       try {
-        run(...args);
+        run(arg);
       } catch (error) {
         count.faults += 1;
         lastFault = normalizeError(error);
@@ -99,7 +99,12 @@ export function createTap({ bus, whereis, deadLetters }: TapOptions): Tap {
       onUnhandled(ref, event.event, event.snapshot);
     }
   };
-  return Object.assign(guarded(inspect), {
+  const safely = guarded(inspect);
+  // Most of what there is to inspect is none of ours: it costs no more than this look.
+  const tap = (event: InspectionEvent): void => {
+    if (event.type !== '@xstate.action' && event.type !== '@xstate.snapshot') safely(event);
+  };
+  return Object.assign(tap, {
     stats: () => ({ ...count, lastFault, unknown: Object.fromEntries(unknown) }),
   });
 }
@@ -117,7 +122,9 @@ function createOwners(whereis: TapOptions['whereis']): {
   const known = new WeakMap<AnyActorRef, Source>();
   const parents = new WeakMap<AnyActorRef, AnyActorRef>();
   const own = (ref: AnyActorRef): Source | undefined => {
-    const source = known.get(ref) ?? whereis(ref);
+    const before = known.get(ref);
+    if (before) return before;
+    const source = whereis(ref);
     if (source) known.set(ref, source);
     return source;
   };

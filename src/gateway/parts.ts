@@ -17,6 +17,7 @@ import { createWebchat, createWebhook, type Channel, type Webchat, type Webhook 
 import { fresh, openConfig, type LiveConfig } from './config.ts';
 import type { GatewaySettings } from './settings.ts';
 import { CoppiceError, normalizeError } from '../errors.ts';
+import { runOwned } from '../host/index.ts';
 import type { GatewayPorts } from './ports.ts';
 import { LIMITS } from '../machines/limits.ts';
 import { createProviders, type Provider } from '../models/index.ts';
@@ -92,6 +93,7 @@ export function createParts(init: PartsInit): GatewayParts {
     clock,
     random: ports.random,
     turnBudget: TURN_BUDGET,
+    within: runOwned,
     report: (report) =>
       void bus.publish(factOf(report), { path: report.path, incarnation: report.incarnation }),
     deadLetter: (to, event) => deadLetters.record({ to, eventType: event.type, reason: 'noproc' }),

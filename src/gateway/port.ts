@@ -75,7 +75,8 @@ export function createPort(deps: PortDeps): GatewayPort {
     now,
     newId: deps.ids.id,
     offer: async (offer, attachments = []) => {
-      if (offer.channel === WEBSOCKET_CHANNEL && !deps.chat.accepting) {
+      // Its leg is gone as well when the gateway stops: then the gate says why.
+      if (offer.channel === WEBSOCKET_CHANNEL && !deps.chat.accepting && !deps.stopping()) {
         throw new CoppiceError('UNAVAILABLE', {
           what: 'the chat channel',
           reason: 'its inbound leg restarts',
@@ -295,7 +296,8 @@ function explainPath(deps: PortDeps, subject: string): ReturnType<GatewayPort['e
   if (!known) throw new CoppiceError('ACTOR_NOT_FOUND', { path });
   const context = contextAt(deps, path);
   const runNode = registry.node(`${path}/run`);
-  const lane = typeof context['lane'] === 'string' ? contextAt(deps, lanePath(context['lane'])) : undefined;
+  const { lane: name } = (context['input'] ?? {}) as { lane?: unknown };
+  const lane = typeof name === 'string' ? contextAt(deps, lanePath(name)) : undefined;
   const findings = explain({
     path,
     node,

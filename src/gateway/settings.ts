@@ -65,7 +65,7 @@ export function settingsOf(config: Config): GatewaySettings {
       candidates: (id, message) => candidatesOf(agent(id), message),
       systemPrompt: (id) => agent(id).systemPrompt ?? '',
       workspace: (id) => agent(id).workspace,
-      loop: config.tools.loopDetection,
+      loop: (id) => agent(id).loopDetection,
       retry: { ...config.retry, ...withoutUndefined(models.retry) },
       idleMs: MODEL_IDLE_MS,
       firstByteMs: MODEL_FIRST_BYTE_MS,
@@ -73,7 +73,7 @@ export function settingsOf(config: Config): GatewaySettings {
     sessions: {
       agentOf: (sessionKey) => agentIdOf(sessionKey) ?? standard.id,
       idleMs: Math.round(session.idleMinutes * 60_000),
-      turnTimeoutMs: standard.timeoutMs,
+      turnTimeoutMs: (id) => agent(id).timeoutMs,
       maxQueue: session.queue.cap,
     },
     coordinator: { deferMs: restart.deferMs, drainMs: restart.drainMs, cooldownMs: restart.cooldownMs },

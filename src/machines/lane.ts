@@ -38,7 +38,8 @@ interface LaneContext {
   /** The latest time any event told us. */
   readonly atMs: number;
   readonly queue: readonly Waiting[];
-  readonly holders: Readonly<Record<string, Holding>>;
+  /** A list, not a table: it is short, and ids that are new every time make slow tables. */
+  readonly holders: readonly Holding[];
 }
 
 /** What a lane hears. */
@@ -78,10 +79,16 @@ type LaneFact = Fact<
   'queue.lane.enqueue' | 'queue.lane.dequeue' | 'lane.ticket_expired' | 'lane.ticket_refused'
 >;
 
-const activeOf = (context: LaneContext): number => Object.keys(context.holders).length;
-const freeSlots = (context: LaneContext): number => Math.max(0, context.maxConcurrent - activeOf(context));
+const freeSlots = (context: LaneContext): number =>
+  Math.max(0, context.maxConcurrent - context.holders.length);
+const isOf =
+  (ticketId: string) =>
+  (request: TicketRequest): boolean =>
+    request.ticketId === ticketId;
 const isKnown = (context: LaneContext, ticketId: string): boolean =>
-  ticketId in context.holders || context.queue.some((waiting) => waiting.ticketId === ticketId);
+  context.holders.some(isOf(ticketId)) || context.queue.some(isOf(ticketId));
+const noted = (context: LaneContext, { atMs }: { readonly atMs: number }): number =>
+  Math.max(context.atMs, atMs);
 const hold = (request: TicketRequest, atMs: number): Holding => ({
   ticketId: request.ticketId,
   holder: request.holder,
@@ -90,10 +97,6 @@ const hold = (request: TicketRequest, atMs: number): Holding => ({
   atMs: request.atMs,
   grantedAtMs: atMs,
   deadlineMs: atMs + (request.holdMs ?? LIMITS.ticketHoldMs),
-});
-const withHolders = (context: LaneContext, added: readonly Holding[]): LaneContext['holders'] => ({
-  ...context.holders,
-  ...Object.fromEntries(added.map((holding) => [holding.ticketId, holding])),
 });
 const atLeastOne = (count: number): number => (Number.isFinite(count) ? Math.max(1, Math.floor(count)) : 1);
 
@@ -114,7 +117,8 @@ const base = setup({
     isHeld: ({ event }) => event.type === 'lane.request' && event.held === true,
     isKnown: ({ context, event }) => event.type === 'lane.request' && isKnown(context, event.ticketId),
     isNested: ({ context, event }) =>
-      event.type === 'lane.request' && event.ancestry.some((ticketId) => ticketId in context.holders),
+      event.type === 'lane.request' &&
+      context.holders.some(({ ticketId }) => event.ancestry.includes(ticketId)),
     /** While a restarted lane gathers, those its free slots will take stand in the queue too. */
     isFull: ({ context }) => context.queue.length >= context.maxQueue + freeSlots(context),
     isLater: ({ context }) => context.incarnation > 1,
@@ -125,11 +129,11 @@ const base = setup({
 const lane = base.extend({
   actions: {
     note: base.assign({
-      atMs: ({ context, event }) => ('atMs' in event ? Math.max(context.atMs, event.atMs) : context.atMs),
+      atMs: ({ context, event }) => ('atMs' in event ? noted(context, event) : context.atMs),
     }),
     register: base.assign({
       holders: ({ context, event }) =>
-        event.type === 'lane.request' ? withHolders(context, [hold(event, context.atMs)]) : context.holders,
+        event.type === 'lane.request' ? [...context.holders, hold(event, context.atMs)] : context.holders,
     }),
     enter: base.enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'lane.request') return;
@@ -137,20 +141,20 @@ const lane = base.extend({
       enqueue.emit({
         type: 'queue.lane.enqueue',
         lane: context.name,
-        queueSize: waiting + 1 + activeOf(context),
+        queueSize: waiting + 1 + context.holders.length,
       });
-      enqueue.assign({ holders: withHolders(context, [hold(event, context.atMs)]) });
+      enqueue.assign({ holders: [...context.holders, hold(event, context.atMs)] });
       enqueue.emit({ type: 'queue.lane.dequeue', lane: context.name, queueSize: waiting, waitMs: 0 });
       enqueue({ type: 'grant', params: { ticketId: event.ticketId, holder: event.holder } });
     }),
     wait: base.enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'lane.request') return;
       const { type: _type, held: _held, ...request } = event;
-      enqueue.assign({ queue: [...context.queue, request] });
+      enqueue.assign({ queue: [...context.queue, request], atMs: noted(context, event) });
       enqueue.emit({
         type: 'queue.lane.enqueue',
         lane: context.name,
-        queueSize: context.queue.length + 1 + activeOf(context),
+        queueSize: context.queue.length + 1 + context.holders.length,
       });
     }),
     turnAway: base.enqueueActions(({ context, event, enqueue }) => {
@@ -172,10 +176,7 @@ const lane = base.extend({
       if (granted.length === 0) return;
       enqueue.assign({
         queue: context.queue.slice(granted.length),
-        holders: withHolders(
-          context,
-          granted.map((waiting) => hold(waiting, context.atMs)),
-        ),
+        holders: [...context.holders, ...granted.map((waiting) => hold(waiting, context.atMs))],
       });
       granted.forEach((waiting, index) => {
         const queueSize = context.queue.length - index - 1;
@@ -190,8 +191,12 @@ const lane = base.extend({
     }),
     release: base.assign(({ context, event }) => {
       if (event.type !== 'lane.release') return {};
-      const { [event.ticketId]: _released, ...holders } = context.holders;
-      return { holders, queue: context.queue.filter((waiting) => waiting.ticketId !== event.ticketId) };
+      const others = ({ ticketId }: TicketRequest): boolean => ticketId !== event.ticketId;
+      return {
+        holders: context.holders.filter(others),
+        queue: context.queue.filter(others),
+        atMs: noted(context, event),
+      };
     }),
     configure: base.assign({
       maxConcurrent: ({ context, event }) =>
@@ -205,14 +210,9 @@ const lane = base.extend({
       }
     }),
     expire: base.enqueueActions(({ context, enqueue }) => {
-      const expired = Object.values(context.holders).filter((holding) => holding.deadlineMs <= context.atMs);
+      const expired = context.holders.filter((holding) => holding.deadlineMs <= context.atMs);
       if (expired.length === 0) return;
-      const gone = new Set(expired.map((holding) => holding.ticketId));
-      enqueue.assign({
-        holders: Object.fromEntries(
-          Object.entries(context.holders).filter(([ticketId]) => !gone.has(ticketId)),
-        ),
-      });
+      enqueue.assign({ holders: context.holders.filter((holding) => holding.deadlineMs > context.atMs) });
       for (const { ticketId, holder, grantedAtMs } of expired) {
         enqueue.emit({
           type: 'lane.ticket_expired',
@@ -250,7 +250,7 @@ export const laneMachine = lane.createMachine({
     incarnation: input.incarnation,
     atMs: input.atMs,
     queue: [],
-    holders: {},
+    holders: [],
   }),
   initial: 'starting',
   on: { 'supervisor.shutdown': { target: '.closed' } },
@@ -260,8 +260,8 @@ export const laneMachine = lane.createMachine({
     gathering: {
       after: { gather: { target: 'open' } },
       on: {
-        'lane.request': [...answers, { actions: ['note', 'wait'] }],
-        'lane.release': { actions: ['note', 'release'] },
+        'lane.request': [...answers, { actions: 'wait' }],
+        'lane.release': { actions: 'release' },
         'lane.configure': { actions: 'configure' },
         'lane.clear': { actions: 'clear' },
         'clock.tick': { actions: ['note', 'expire'] },
@@ -270,8 +270,8 @@ export const laneMachine = lane.createMachine({
     open: {
       entry: 'fill',
       on: {
-        'lane.request': [...answers, { actions: ['note', 'wait', 'fill'] }],
-        'lane.release': { actions: ['note', 'release', 'fill'] },
+        'lane.request': [...answers, { actions: ['wait', 'fill'] }],
+        'lane.release': { actions: ['release', 'fill'] },
         'lane.configure': { actions: ['configure', 'fill'] },
         'lane.clear': { actions: 'clear' },
         'clock.tick': { actions: ['note', 'expire', 'fill'] },

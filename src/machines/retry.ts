@@ -3,7 +3,7 @@
  * number and the time are handed in.
  */
 
-/** As `FailureClass` of the models room, which a machine may not import; `actors` checks that both agree. */
+/** As `FailureClass` of the models room, which a machine may not import; the compiler compares them where `actors` hands one on. */
 export type FailureClass =
   | 'billing'
   | 'rate_limit'

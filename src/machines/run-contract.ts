@@ -9,6 +9,7 @@ export type RunEvent =
   /** Somebody wants it to stop. `reason` becomes the stop reason; default `aborted`. */
   | { readonly type: 'run.abort'; readonly reason?: string }
   | { readonly type: 'run.deadline'; readonly atMs: number }
+  /** The time of the attempt is over. From the model call. */
   | { readonly type: 'attempt.deadline'; readonly atMs: number };
 
 /** From the model call; `attempt` says which, so that a late word of an old attempt is not charged to the next. */
@@ -17,17 +18,12 @@ export type ModelEvent =
   /** It works without saying anything yet. At most about one a second. */
   | { readonly type: 'model.progress'; readonly attempt: number; readonly atMs: number }
   | ({ readonly type: 'model.tool_call'; readonly attempt: number } & ToolCall)
-  /** Before the end of a call, if the provider tells. */
-  | {
-      readonly type: 'model.usage';
-      readonly attempt: number;
-      readonly usage: RunUsage;
-      readonly atMs: number;
-    }
   | {
       readonly type: 'model.finished';
       readonly attempt: number;
       readonly reason: string;
+      /** If the provider tells. */
+      readonly usage?: RunUsage;
       readonly random: number;
       readonly atMs: number;
     }
@@ -37,6 +33,8 @@ export interface ModelCallInput {
   readonly run: RunInput;
   readonly attempt: number;
   readonly candidate: Candidate;
+  /** When it is given up. Epoch milliseconds. */
+  readonly untilAt: number;
   /** The transcript, then what the run added. */
   readonly history: readonly PromptMessage[];
   readonly messages: readonly RunMessage[];
@@ -74,7 +72,7 @@ export interface AlarmInput {
 /** What a run needs from its host. */
 export interface RunEffects {
   readonly prepare: PromiseActorLogic<Prepared, RunInput>;
-  /** Sends `ModelEvent`s; ends its call when it is stopped. */
+  /** Sends `ModelEvent`s, and `attempt.deadline` at `untilAt`; ends its call when it is stopped. */
   readonly callModel: CallbackActorLogic<AnyEventObject, ModelCallInput>;
   /** One commit: checkpoint and intents. Safe to repeat. */
   readonly journal: PromiseActorLogic<{ readonly atMs: number }, JournalInput>;
@@ -110,8 +108,14 @@ export const examples = {
     toolName: 'read_file',
     input: { path: 'a.txt' },
   },
-  'model.usage': { type: 'model.usage', attempt: 1, usage: { input: 10, output: 5, total: 15 }, atMs: 2_000 },
-  'model.finished': { type: 'model.finished', attempt: 1, reason: 'stop', random: 0, atMs: 2_000 },
+  'model.finished': {
+    type: 'model.finished',
+    attempt: 1,
+    reason: 'stop',
+    usage: { input: 10, output: 5, total: 15 },
+    random: 0,
+    atMs: 2_000,
+  },
   'model.failed': {
     type: 'model.failed',
     attempt: 1,

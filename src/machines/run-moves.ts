@@ -28,10 +28,14 @@ export const aborted = ending((_, event: Extract<RunEvent, { type: 'run.abort' }
   status: 'aborted',
   stopReason: event.reason ?? 'aborted',
 }));
-export const answered = ending((context, event: Extract<RunEvent, { type: 'model.finished' }>) => ({
-  status: 'ok',
-  stopReason: spentTools(context) ? 'tool-budget' : event.reason,
-}));
+/** The last answer. */
+export const finished = {
+  type: 'finish',
+  params: ({ context, event }: At & With<'model.finished'>) => {
+    const stopReason = spentTools(context) ? 'tool-budget' : event.reason;
+    return { ending: { status: 'ok', stopReason }, atMs: event.atMs } as const;
+  },
+} as const;
 export const handedOver = ending(() => ({ status: 'ok', stopReason: 'tool-calls' }));
 /** What there is of an answer, and why there is no more. */
 export const loopEnded = [

@@ -68,9 +68,11 @@ export const noCall: PlannedCall = {
   refusal: null,
   result: null,
 };
+const isProgressDue = ({ progressAt }: RunContext, atMs: number): boolean =>
+  atMs - progressAt >= LIMITS.progressEveryMs;
 export const spentTools = (context: RunContext): boolean => context.toolCalls >= LIMITS.toolCallsPerRun;
 
-export const run = setup({
+const base = setup({
   types: {
     context: {} as RunContext,
     events: {} as RunEvent,
@@ -96,9 +98,10 @@ export const run = setup({
       args: unknown,
       signal: RunToolSignal & ToolResult,
     ) => void,
-    /** To the session that invoked it; without a parent, to nobody. */
+    /** To the session that invoked it, at most about once a second; without a parent, to nobody. */
     reportProgress: ({ context, self }) => {
-      self._parent?.send({ type: 'run.progress', runId: context.input.message.runId, atMs: context.nowMs });
+      if (isProgressDue(context, context.nowMs))
+        self._parent?.send({ type: 'run.progress', runId: context.input.message.runId, atMs: context.nowMs });
     },
     noteProgress: assign({ progressAt: ({ context }) => context.nowMs }),
 
@@ -119,14 +122,15 @@ export const run = setup({
         roundCalls: [...context.roundCalls, { ...call, toolCallId: uniqueCallId(call.toolCallId, used) }],
       };
     }),
-    addUsage: assign(({ context }, { usage }: { readonly usage: RunUsage }) => ({
-      usage: addUsage(context.usage, usage),
-    })),
     noteFailure: assign(({ context }, failed: Failure) => noteFailure(context, failed)),
     dropAnswer: assign({ roundText: '', roundCalls: [] }),
     nextCandidate: assign(({ context }) => nextCandidate(context)),
     passStep: assign(({ context }) => passStep(context)),
-    closeAnswer: assign(({ context }) => closeAnswer(context, [], 0)),
+    finish: assign(({ context }, last: { readonly ending: RunEnding; readonly atMs: number }) => ({
+      ...closeAnswer(context, [], 0),
+      ending: last.ending,
+      nowMs: Math.max(context.nowMs, last.atMs),
+    })),
     handOver: assign(({ context }) => handOver(context)),
     openRound: assign(({ context }) => {
       const budget = Math.max(0, LIMITS.toolCallsPerRun - context.toolCalls);
@@ -150,12 +154,6 @@ export const run = setup({
       attempt: context.attempts,
       ...candidateOf(context),
     })),
-    reportUsage: emit(({ context }, { usage, atMs }: { readonly usage: RunUsage; readonly atMs: number }) => {
-      const { sessionKey, sessionId, message } = context.input;
-      const durationMs = atMs - context.asking.startedAt;
-      const session = { sessionKey, sessionId, channel: message.channel, trace: message.trace };
-      return { type: 'model.usage' as const, ...session, ...candidateOf(context), usage, durationMs };
-    }),
     reportFailure: emit(({ context }) => ({
       type: 'model.call_failed' as const,
       ...identity(context),
@@ -177,8 +175,7 @@ export const run = setup({
   guards: {
     stale: ({ context }, { attempt }: { readonly attempt: number }) => attempt !== context.attempts,
     early: ({ context }, { atMs }: { readonly atMs: number }) => atMs < context.asking.untilAt,
-    progressDue: ({ context }, { atMs }: { readonly atMs: number }) =>
-      atMs - context.progressAt >= LIMITS.progressEveryMs,
+    progressDue: ({ context }, { atMs }: { readonly atMs: number }) => isProgressDue(context, atMs),
     overdue: ({ context }) => context.nowMs >= context.input.deadlineAt,
     storeMayRecover: ({ context }) => context.storeFailures + 1 < LIMITS.runStoreAttempts,
     resumed: (_, prepared: Prepared) => prepared.resume !== null,
@@ -209,3 +206,20 @@ export const run = setup({
     backoffStep: ({ context }) => Math.min(context.asking.backoffLeftMs, LIMITS.backoffStepMs),
   },
 });
+
+export const run = base.extend({
+  actions: {
+    takeUsage: base.enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'model.finished' || event.usage === undefined) return;
+      enqueue.assign({ usage: addUsage(context.usage, event.usage) });
+      enqueue.emit(usageFact(context, event.usage, event.atMs));
+    }),
+  },
+});
+
+function usageFact(context: RunContext, usage: RunUsage, atMs: number): Fact<'model.usage'> {
+  const { sessionKey, sessionId, message } = context.input;
+  const session = { sessionKey, sessionId, channel: message.channel, trace: message.trace };
+  const durationMs = atMs - context.asking.startedAt;
+  return { type: 'model.usage', ...session, ...candidateOf(context), usage, durationMs };
+}

@@ -131,7 +131,7 @@ export function initialRun(input: RunInput): RunContext {
     calls: [],
     loop: beginLoop(),
     storeFailures: 0,
-    progressAt: 0,
+    progressAt: input.heardAt ?? 0,
     ending: unfinished,
   };
 }
@@ -168,6 +168,7 @@ export function beginAttempt(context: RunContext): Partial<RunContext> {
   return {
     attempts: context.attempts + 1,
     asking: { ...asking, tries: asking.tries + 1, startedAt: nowMs, untilAt },
+    progressAt: nowMs,
     roundText: '',
     roundCalls: [],
   };
@@ -267,8 +268,7 @@ export function closeRound(context: RunContext): Partial<RunContext> {
 }
 
 /** Sums every count that either side names; what nobody counted stays unsaid. */
-export function addUsage(spent: Spent | null, usage: RunUsage | undefined): Spent | null {
-  if (!usage) return spent;
+export function addUsage(spent: Spent | null, usage: RunUsage): Spent {
   const total: Record<string, number> = { ...spent };
   for (const [name, tokens] of Object.entries(usage)) total[name] = (total[name] ?? 0) + tokens;
   return total as unknown as Spent; // the names are those of the two

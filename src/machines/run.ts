@@ -5,11 +5,11 @@ import type { RunEffects } from './run-contract.ts';
 import {
   aborted,
   addText,
-  answered,
   broken,
   crashed,
   due,
   failed,
+  finished,
   handedOver,
   loopEnded,
   noModel,
@@ -59,7 +59,6 @@ export const runMachine = run.createMachine({
     'model.text': {},
     'model.progress': {},
     'model.tool_call': {},
-    'model.usage': {},
     'model.finished': {},
     'model.failed': {},
     'attempt.deadline': {},
@@ -108,52 +107,36 @@ export const runMachine = run.createMachine({
     },
 
     attempting: {
-      entry: ['beginAttempt', 'reportAttempt', 'noteProgress', 'reportProgress'],
-      invoke: [
-        {
-          id: 'callModel',
-          src: 'callModel',
-          input: ({ context }) => ({
-            run: context.input,
-            attempt: context.attempts,
-            candidate: candidateOf(context),
-            history: context.prepared.history,
-            messages: context.messages,
-            withTools: !spentTools(context),
-          }),
-          onError: { target: 'judging', actions: failed(crashed) },
-        },
-        {
-          id: 'patience',
-          src: 'alarm',
-          input: ({ context }) => ({ atMs: context.asking.untilAt, event: 'attempt.deadline' }),
-          onError: { target: 'failed', actions: broken },
-        },
-      ],
+      entry: ['reportProgress', 'beginAttempt', 'reportAttempt'],
+      invoke: {
+        id: 'callModel',
+        src: 'callModel',
+        input: ({ context }) => ({
+          run: context.input,
+          attempt: context.attempts,
+          candidate: candidateOf(context),
+          untilAt: context.asking.untilAt,
+          history: context.prepared.history,
+          messages: context.messages,
+          withTools: !spentTools(context),
+        }),
+        onError: { target: 'judging', actions: failed(crashed) },
+      },
       on: {
         'model.text': [
           stale,
-          { guard: due, actions: [addText, signalText, tell, 'noteProgress', 'reportProgress'] },
+          { guard: due, actions: [addText, signalText, tell, 'reportProgress', 'noteProgress'] },
           { actions: [addText, signalText] },
         ],
-        'model.progress': [stale, { guard: due, actions: [tell, 'noteProgress', 'reportProgress'] }, {}],
+        'model.progress': [stale, { guard: due, actions: [tell, 'reportProgress', 'noteProgress'] }, {}],
         'model.tool_call': [stale, { actions: { type: 'addCall', params: ({ event }) => event } }],
-        'model.usage': [
-          stale,
-          {
-            actions: [
-              { type: 'addUsage', params: ({ event }) => event },
-              { type: 'reportUsage', params: ({ event }) => event },
-            ],
-          },
-        ],
         'model.finished': [
           stale,
-          { guard: 'handsOver', target: 'answered', actions: [tell, handedOver, 'handOver'] },
-          { guard: 'wantsTools', target: 'journalling', actions: [tell, 'openRound'] },
-          { guard: 'budgetSpentSilently', target: 'failed', actions: [tell, noToolCalls] },
-          { guard: 'saidNothing', target: 'judging', actions: failed(silence) },
-          { target: 'answered', actions: [tell, answered, 'closeAnswer'] },
+          { guard: 'handsOver', target: 'answered', actions: ['takeUsage', tell, handedOver, 'handOver'] },
+          { guard: 'wantsTools', target: 'journalling', actions: ['takeUsage', tell, 'openRound'] },
+          { guard: 'budgetSpentSilently', target: 'failed', actions: ['takeUsage', tell, noToolCalls] },
+          { guard: 'saidNothing', target: 'judging', actions: ['takeUsage', ...failed(silence)] },
+          { target: 'answered', actions: ['takeUsage', finished] },
         ],
         'model.failed': [stale, { target: 'judging', actions: failed((event: Failure) => event) }],
         'attempt.deadline': [

@@ -34,6 +34,8 @@ export interface RunInput {
   readonly decision: ToolDecision | null;
   /** When the whole turn must be over. Epoch milliseconds. */
   readonly deadlineAt: number;
+  /** Whoever invokes it knows that it lives until then: progress is told from a second later on. Default 0: at once. */
+  readonly heardAt?: number;
 }
 
 /** A piece of a message: words, a file, a call or its result. */

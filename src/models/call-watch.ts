@@ -1,6 +1,9 @@
 import type { Clock, TimerHandle } from '../supervisor/clock.ts';
 import { ModelFailure } from './contract.ts';
 
+/** Why the signal of a call is aborted at its end. One for all: without a reason each abort makes an exception with a stack. */
+const OVER = new DOMException('the call is over', 'AbortError');
+
 export interface CallWatchInit {
   readonly clock: Clock;
   /** The caller's signal: its abort ends the call as `aborted`. */
@@ -34,6 +37,8 @@ export function createCallWatch({ clock, signal, firstByteMs, idleMs, where }: C
   let rejectWait: ((failure: ModelFailure) => void) | undefined;
   let heard = false;
   let idle: TimerHandle | undefined;
+  /** Since when the next chunk is waited for. */
+  let waitingFrom: number | undefined;
 
   const end = (failure: ModelFailure): void => {
     if (verdict || controller.signal.aborted) return;
@@ -45,6 +50,17 @@ export function createCallWatch({ clock, signal, firstByteMs, idleMs, where }: C
     end(new ModelFailure({ class: 'timeout', message: `${where}: ${what} for ${ms} ms`, where }));
   const onAbort = (): void =>
     end(new ModelFailure({ class: 'aborted', message: `${where}: the call was aborted`, where }));
+
+  /** One timer for all chunks, looking again where there was one meanwhile: they come by the dozen a second. */
+  const watchIdle = (ms: number): void => {
+    idle = clock.setTimeout(() => {
+      idle = undefined;
+      if (waitingFrom === undefined) return;
+      const leftMs = waitingFrom + idleMs - clock.now();
+      if (leftMs > 0) watchIdle(leftMs);
+      else late('silence between two chunks', idleMs)();
+    }, ms);
+  };
 
   const firstByte = clock.setTimeout(late('no first chunk', firstByteMs), firstByteMs);
   signal.addEventListener('abort', onAbort, { once: true });
@@ -60,7 +76,10 @@ export function createCallWatch({ clock, signal, firstByteMs, idleMs, where }: C
       clock.clearTimeout(firstByte);
     },
     async wait(promise) {
-      if (heard) idle = clock.setTimeout(late('silence between two chunks', idleMs), idleMs);
+      if (heard) {
+        waitingFrom = clock.now();
+        if (idle === undefined) watchIdle(idleMs);
+      }
       try {
         return await new Promise((resolve, reject) => {
           rejectWait = reject;
@@ -69,14 +88,14 @@ export function createCallWatch({ clock, signal, firstByteMs, idleMs, where }: C
         });
       } finally {
         rejectWait = undefined;
-        clock.clearTimeout(idle);
+        waitingFrom = undefined;
       }
     },
     close() {
       clock.clearTimeout(firstByte);
       clock.clearTimeout(idle);
       signal.removeEventListener('abort', onAbort);
-      controller.abort();
+      controller.abort(OVER);
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Everybody who passed the handshake, and what all of them are told. */
+import { createFollowers } from './followers.ts';
 import type { Outlet } from './outlet.ts';
 import { hasScope, type Scope } from './protocol/scopes.ts';
 
@@ -23,8 +24,6 @@ export interface Client {
   readonly outlet: Outlet;
   readonly wantsTree: boolean;
   readonly wantsSessions: boolean;
-  /** Sessions it talks in or looked at. Empty: it only listens, to everything. */
-  readonly follows: ReadonlySet<string>;
   /** A ping was sent and nothing has come back since. */
   readonly silent: boolean;
   ping(): void;
@@ -43,6 +42,8 @@ export interface Audience {
 export interface Clients {
   add(client: Client): void;
   delete(client: Client): void;
+  /** It talks in this session, or looked at it. Who follows none only listens, to everything. */
+  follow(client: Client, sessionKey: string): void;
   readonly size: number;
   /** Does anybody want the tree? */
   readonly treeWanted: boolean;
@@ -57,11 +58,20 @@ export interface Clients {
   closeAll(code: number, reason: string): void;
 }
 
-export function createClients(): Clients {
+/** `sessionsFollowed`: of one client. */
+export function createClients({ sessionsFollowed }: { readonly sessionsFollowed: number }): Clients {
   const clients = new Set<Client>();
+  const followers = createFollowers<Client>(sessionsFollowed);
   return {
-    add: (client) => void clients.add(client),
-    delete: (client) => void clients.delete(client),
+    add(client) {
+      clients.add(client);
+      followers.add(client);
+    },
+    delete(client) {
+      clients.delete(client);
+      followers.delete(client);
+    },
+    follow: followers.follow,
     get size() {
       return clients.size;
     },
@@ -76,7 +86,8 @@ export function createClients(): Clients {
     all: () => [...clients],
     broadcast(event, payload, audience = {}) {
       let text: string | undefined;
-      for (const client of clients) {
+      const { sessionKey } = audience;
+      for (const client of sessionKey === undefined ? clients : followers.of(sessionKey)) {
         if (!listens(client, audience)) continue;
         text ??= JSON.stringify(payload);
         client.outlet.event(event, text, audience.droppable);
@@ -94,8 +105,7 @@ export function createClients(): Clients {
   };
 }
 
-function listens(client: Client, { scope, treeOnly, sessionsOnly, sessionKey }: Audience): boolean {
-  if (sessionKey !== undefined && client.follows.size > 0 && !client.follows.has(sessionKey)) return false;
+function listens(client: Client, { scope, treeOnly, sessionsOnly }: Audience): boolean {
   if ((treeOnly && !client.wantsTree) || (sessionsOnly && !client.wantsSessions)) return false;
   return scope === undefined || hasScope(client.scopes, scope);
 }

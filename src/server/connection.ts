@@ -38,7 +38,6 @@ export function openConnection(arrival: Arrival, context: ServerContext): Connec
   const outlet = createOutlet(ws, arrival.socket, context);
   const facts = createFactFeed(port, outlet);
   const settle = once(arrival.settled);
-  const follows = new Set<string>();
   let client: (Client & { wantsTree: boolean; wantsSessions: boolean; silent: boolean }) | undefined;
   let grant: Grant | undefined;
   let judged = false;
@@ -65,7 +64,6 @@ export function openConnection(arrival: Arrival, context: ServerContext): Connec
       outlet,
       wantsTree: false,
       wantsSessions: false,
-      follows,
       silent: false,
       ping() {
         client!.silent = true;
@@ -134,9 +132,7 @@ export function openConnection(arrival: Arrival, context: ServerContext): Connec
       if (client) client.wantsSessions = on;
     },
     follow: (sessionKey) => {
-      follows.delete(sessionKey);
-      follows.add(sessionKey);
-      if (follows.size > limits.sessionsFollowed) follows.delete(follows.values().next().value!);
+      if (client) clients.follow(client, sessionKey);
     },
     sessionChanged: context.sessions.changed,
     presence: () => presenceList(port, clients),

@@ -1,6 +1,6 @@
 /**
- * The way out to one client. Numbers its events, writes what one turn produces in one go, and ends a client that does
- * not read: its backlog would otherwise grow in our memory.
+ * The way out to one client. Numbers its events, writes what comes together in one go, and ends a client that does not
+ * read: its backlog would otherwise grow in our memory.
  */
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
@@ -44,8 +44,8 @@ export function createOutlet(
     if (backlog() > limits.backlogBytes) close(1013, 'slow consumer');
     return !closing;
   };
-  const write = (text: string): void => {
-    cork();
+  const write = (text: string, what: 'answer' | 'event'): void => {
+    cork(what);
     const large = text.length > limits.backlogBytes && allowance === 0;
     if (large) allowance = Buffer.byteLength(text);
     ws.send(text, () => {
@@ -63,28 +63,33 @@ export function createOutlet(
       if (open()) ws.ping();
     },
     send(text) {
-      if (open()) write(text);
+      if (open()) write(text, 'answer');
     },
     event(event, payloadText, droppable = false) {
       if (!open() || (droppable && backlog() > limits.backlogBytes / 2)) return false;
       seq += 1;
-      write(eventText(event, payloadText, seq));
+      write(eventText(event, payloadText, seq), 'event');
       return true;
     },
   };
 }
 
-/** Holds the socket back until the turn is over, so that the answers of one turn leave in one write. */
-export function createCork(socket: Socket): () => void {
+/**
+ * Holds the socket back, so that what is said together leaves in one write: a write is a call of the system, and costs
+ * more than the frames in it. Answers leave when the turn is over, events when the loop has gone round.
+ */
+export function createCork(socket: Socket): (what: 'answer' | 'event') => void {
   let corked = false;
   const release = (): void => {
+    if (!corked) return;
     corked = false;
     socket.uncork();
   };
-  return () => {
+  return (what) => {
+    if (what === 'answer') process.nextTick(release);
     if (corked) return;
     corked = true;
     socket.cork();
-    process.nextTick(release);
+    if (what === 'event') setImmediate(release);
   };
 }

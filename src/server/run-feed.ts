@@ -60,6 +60,8 @@ export function createRunFeed(deps: {
         clock,
         limits.deltaMs,
         guarded(fault, 'chat delta', () => sayDelta(run)),
+        // The first words leave with the frame they came with.
+        { atOnce: true },
       ),
     };
     live.set(runId, run);

@@ -102,7 +102,7 @@ function createContext(
 ): ServerContext {
   const { port, clock, report, allowedOrigins = [] } = options;
   const limits = { ...SERVER_LIMITS, ...options.limits };
-  const clients = createClients();
+  const clients = createClients(limits);
   const authenticator = createAuthenticator(options.auth, address.host);
   const fault: Fault = (error, source) =>
     report({ type: 'actor.fault', error: normalizeError(error), source: `server: ${source}` });

@@ -1,14 +1,20 @@
 /** The timers of this room. Whatever starts one is handed its end. */
 import type { Clock, TimerHandle } from '../supervisor/clock.ts';
 
-/** Runs `fn` soon after a poke, at most once in `everyMs`, and never misses the last poke. */
+/** Runs `fn` after a poke, at most once in `everyMs`, and never misses the last poke. */
 export interface Throttle {
   poke(): void;
   /** Forgets a pending run. */
   stop(): void;
 }
 
-export function createThrottle(clock: Clock, everyMs: number, fn: () => void): Throttle {
+/** `atOnce`: the first poke after a pause runs `fn` in its own turn; else soon after it, with what follows at once. */
+export function createThrottle(
+  clock: Clock,
+  everyMs: number,
+  fn: () => void,
+  { atOnce = false }: { readonly atOnce?: boolean } = {},
+): Throttle {
   let timer: TimerHandle | undefined;
   let lastAt = -Infinity;
   const run = (): void => {
@@ -19,7 +25,9 @@ export function createThrottle(clock: Clock, everyMs: number, fn: () => void): T
   return {
     poke() {
       if (timer !== undefined) return;
-      timer = clock.setTimeout(run, Math.max(0, lastAt + everyMs - clock.now()));
+      const waitMs = Math.max(0, lastAt + everyMs - clock.now());
+      if (atOnce && waitMs === 0) run();
+      else timer = clock.setTimeout(run, waitMs);
     },
     stop() {
       clock.clearTimeout(timer);

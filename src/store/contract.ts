@@ -197,6 +197,8 @@ export interface DeliveryExcept {
 export interface Reader {
   /** In order of acceptance. Default limit 1,000. */
   pendingMessages(sessionKey: string, limit?: number): StoredInboxRow[];
+  /** How many these are; counts no further than `limit`. */
+  countPending(sessionKey: string, limit: number): number;
   /** Every session with pending messages, and how many; a partial index keeps it flat. */
   pendingSessions(): { readonly sessionKey: string; readonly agentId: string; readonly count: number }[];
   message(messageId: string): StoredInboxRow | undefined;

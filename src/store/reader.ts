@@ -24,6 +24,8 @@ export interface OpenReader extends Reader {
 export const READS = {
   pendingMessages: `SELECT * FROM inbox WHERE session_key = ? AND status = 'pending' ORDER BY position LIMIT ?`,
   // With min() alone the other columns are those of the row that has the minimum.
+  countPending: `
+    SELECT count(*) AS count FROM (SELECT 1 FROM inbox WHERE session_key = ? AND status = 'pending' LIMIT ?)`,
   pendingSessions: `
     SELECT session_key, agent_id, count(*) AS count, min(position) AS first FROM inbox WHERE status = 'pending'
     GROUP BY session_key ORDER BY first`,
@@ -80,6 +82,7 @@ export function openReader(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS
   return {
     pendingMessages: (sessionKey, limit = DEFAULT_LIMIT) =>
       all('pendingMessages', sessionKey, limit).map(inboxRow),
+    countPending: (sessionKey, limit) => Number(first('countPending', sessionKey, limit)?.['count']),
     pendingSessions: () =>
       all('pendingSessions').map((raw) => ({
         sessionKey: String(raw['session_key']),

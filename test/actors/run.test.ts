@@ -30,9 +30,16 @@ import { createTools, defineTool, type Tool } from '../../src/tools/index.ts';
 
 let dir: string;
 let store: OpenStore;
+/** Commits that the store has not answered yet. */
+const committing = { count: 0 };
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'coppice-run-'));
   store = await openStore({ dir, owner: 'test' });
+  const { commit } = store;
+  store.commit = (...writes) => {
+    committing.count += 1;
+    return commit(...writes).finally(() => (committing.count -= 1));
+  };
 });
 afterEach(async () => {
   await store.close();
@@ -180,7 +187,7 @@ async function until<T>(
   what: () => T | undefined,
   clock: ReturnType<typeof createSimulatedClock>,
 ): Promise<T> {
-  const giveUp = Date.now() + 10_000;
+  const giveUp = Date.now() + 40_000;
   for (;;) {
     await clock.settle();
     const found = what();
@@ -189,13 +196,16 @@ async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
-/** Lets half a minute pass in small steps, with real time in between for the store. */
+/** Lets half a minute pass in small steps; each waits until the store has done all it was asked for, however long that takes. */
 async function patiently(
   life: { now(): RunOutput | undefined },
   clock: ReturnType<typeof createSimulatedClock>,
 ): Promise<void> {
   for (let n = 0; n < 60 && !life.now(); n += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await clock.settle();
+    } while (committing.count > 0);
     await clock.advanceAsync(500);
   }
 }
@@ -300,7 +310,7 @@ describe('a run over the real store', () => {
       yield { type: 'tool-call', toolCallId: 'c', toolName: 'read', input: { path: 'absent.txt' } };
       yield { type: 'finish', reason: 'tool-calls' };
     };
-    const loop = { warningThreshold: 1, criticalThreshold: 2, globalCircuitBreakerThreshold: 3 };
+    const loop = () => ({ warningThreshold: 1, criticalThreshold: 2, globalCircuitBreakerThreshold: 3 });
     const { begin } = house([provider('p', restless)], { options: { loop } });
     expect(await begin().output()).toMatchObject({ status: 'ok', stopReason: 'tool-loop', toolCalls: 2 });
   });

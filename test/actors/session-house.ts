@@ -80,7 +80,7 @@ export async function openSessions(
       seq: createSignalSeq(),
       agentOf: () => 'main',
       idleMs: 60_000,
-      turnTimeoutMs: 600_000,
+      turnTimeoutMs: () => 600_000,
       ...options,
     },
   );
@@ -184,7 +184,7 @@ export async function openSessions(
     lane: (name: string) =>
       (
         supervision.registry.peek(`${PATHS.lanes}/${name}`) as {
-          context: { queue: unknown[]; holders: object };
+          context: { queue: unknown[]; holders: unknown[] };
         }
       ).context,
   };

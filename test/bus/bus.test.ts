@@ -103,6 +103,20 @@ describe('publishing', () => {
   });
 });
 
+describe('a subscriber of what is bad', () => {
+  test('hears nothing of lesser facts, and they take no place in its queue', () => {
+    const { bus, settle } = setup();
+    const seen: number[] = [];
+    bus.subscribe({ name: 'pager', severity: 'error', capacity: 1, deliver: (e) => void seen.push(e.seq) });
+    bus.publish(fault('1'));
+    bus.publish(note(2));
+    bus.publish(info(3));
+    expect(bus.stats().subscribers).toMatchObject([{ queued: 1, dropped: 0 }]);
+    settle();
+    expect(seen).toEqual([1]);
+  });
+});
+
 describe('a slow subscriber', () => {
   test('loses the oldest of the lowest severity first and keeps every error, in order', () => {
     const { bus, settle } = setup();

@@ -98,7 +98,7 @@ describe('lane, a lane in its first life', () => {
         incarnation: 1,
         atMs: 1000,
         queue: [],
-        holders: {},
+        holders: [],
       },
     }),
     { input: { name: 'main', maxConcurrent: 1, maxQueue: 1, incarnation: 1, atMs: 1000 } },
@@ -109,23 +109,23 @@ describe('lane, a lane in its first life', () => {
     send(
       laneRequest1,
       at('open', {
-        context: { holders: '#1afbcf3e' },
+        context: { holders: '#23e73d6d' },
         actions: ['emit queue.lane.enqueue', 'emit queue.lane.dequeue', 'grant'],
       }),
     ),
     send(laneRequest1, at('open')),
-    send(laneRequest2, at('open', { context: { holders: '#2c18f8e4' } })),
+    send(laneRequest2, at('open', { context: { holders: '#41dc8201' } })),
     send(
       laneRequest3,
       at('open', {
-        context: { holders: '#0d35ae85' },
+        context: { holders: '#12ff6c21' },
         actions: ['emit queue.lane.enqueue', 'emit queue.lane.dequeue', 'grant'],
       }),
     ),
     send(
       { type: 'lane.release', ticketId: 't1', atMs: 1000 },
       at('open', {
-        context: { holders: '#a73e6268' },
+        context: { holders: '#9dc440f1' },
       }),
     ),
     send({ type: 'lane.configure', maxConcurrent: 2 }, at('open', { context: { maxConcurrent: 2 } })),
@@ -133,7 +133,7 @@ describe('lane, a lane in its first life', () => {
     send(
       { type: 'clock.tick', atMs: 2000 },
       at('open', {
-        context: { atMs: 2000, holders: '#2c169c78' },
+        context: { atMs: 2000, holders: '#b3f98bdd' },
         actions: ['emit lane.ticket_expired', 'revoke'],
       }),
     ),
@@ -145,7 +145,7 @@ describe('lane, a lane in its first life', () => {
     send(
       laneRequest1,
       at('open', {
-        context: { holders: '#1afbcf3e' },
+        context: { holders: '#23e73d6d' },
         actions: ['emit queue.lane.enqueue', 'emit queue.lane.dequeue', 'grant'],
       }),
     ),
@@ -172,7 +172,7 @@ describe('lane, a lane that was restarted and asks who holds its slots', () => {
         incarnation: 2,
         atMs: 1000,
         queue: [],
-        holders: {},
+        holders: [],
       },
     }),
     { input: { name: 'main', maxConcurrent: 1, maxQueue: 1, incarnation: 2, atMs: 1000 } },
@@ -190,12 +190,12 @@ describe('lane, a lane that was restarted and asks who holds its slots', () => {
       }),
     ),
     send(laneRequest1, at('gathering')),
-    send(laneRequest2, at('gathering', { context: { holders: '#4954880d' } })),
+    send(laneRequest2, at('gathering', { context: { holders: '#f4c75af1' } })),
     send(laneRequest5, at('gathering', { actions: ['emit lane.ticket_refused', 'refuse'] })),
     send(
       laneRequest3,
       at('gathering', {
-        context: { holders: '#a73e6268' },
+        context: { holders: '#9dc440f1' },
         actions: ['emit queue.lane.enqueue', 'emit queue.lane.dequeue', 'grant'],
       }),
     ),
@@ -205,7 +205,7 @@ describe('lane, a lane that was restarted and asks who holds its slots', () => {
     send(
       { type: 'clock.tick', atMs: 2000 },
       at('gathering', {
-        context: { atMs: 2000, holders: '#2c169c78' },
+        context: { atMs: 2000, holders: '#b3f98bdd' },
         actions: ['emit lane.ticket_expired', 'revoke'],
       }),
     ),
@@ -218,23 +218,23 @@ describe('lane, a lane that was restarted and asks who holds its slots', () => {
     send(
       laneRequest1,
       at('open', {
-        context: { holders: '#1afbcf3e' },
+        context: { holders: '#23e73d6d' },
         actions: ['emit queue.lane.enqueue', 'emit queue.lane.dequeue', 'grant'],
       }),
     ),
     send(laneRequest1, at('open')),
-    send(laneRequest2, at('open', { context: { holders: '#2c18f8e4' } })),
+    send(laneRequest2, at('open', { context: { holders: '#41dc8201' } })),
     send(
       laneRequest3,
       at('open', {
-        context: { holders: '#0d35ae85' },
+        context: { holders: '#12ff6c21' },
         actions: ['emit queue.lane.enqueue', 'emit queue.lane.dequeue', 'grant'],
       }),
     ),
     send(
       { type: 'lane.release', ticketId: 't1', atMs: 1000 },
       at('open', {
-        context: { holders: '#a73e6268' },
+        context: { holders: '#9dc440f1' },
       }),
     ),
     send({ type: 'lane.configure', maxConcurrent: 2 }, at('open', { context: { maxConcurrent: 2 } })),
@@ -242,7 +242,7 @@ describe('lane, a lane that was restarted and asks who holds its slots', () => {
     send(
       { type: 'clock.tick', atMs: 2000 },
       at('open', {
-        context: { atMs: 2000, holders: '#2c169c78' },
+        context: { atMs: 2000, holders: '#b3f98bdd' },
         actions: ['emit lane.ticket_expired', 'revoke'],
       }),
     ),
@@ -272,7 +272,7 @@ describe('lane, a lane that was restarted and asks who holds its slots', () => {
       at('open', {
         context: {
           queue: [{ ticketId: 't2', holder: 'sessions/t2', sessionKey: 't2', ancestry: [], atMs: 1000 }],
-          holders: '#1afbcf3e',
+          holders: '#23e73d6d',
         },
         actions: ['emit queue.lane.dequeue', 'grant'],
       }),

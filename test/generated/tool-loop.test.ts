@@ -4,8 +4,8 @@
 //
 // Strategy edges, seed 1: 6 paths, 77 steps. Covered: 5 of 5 states, 22 of 22 transitions, 16 of 16 ways of guards.
 // Cut:
-// - exploring stopped at 600 states: what lies beyond is on no path; raise budget.states, or make many states one with serialize: abstract({ cap, drop })
-// - exploring stopped at 1500 states: what lies beyond is on no path; raise budget.states, or make many states one with serialize: abstract({ cap, drop })
+// - exploring stopped at 600 states (context.history alone had 325 values): what lies beyond is on no path; raise --max-states, or make many states one with abstract: { cap, drop }
+// - exploring stopped at 1500 states (context.history alone had 1325 values): what lies beyond is on no path; raise --max-states, or make many states one with abstract: { cap, drop }
 //
 import { describe, expect, test } from 'vitest';
 import { toolLoop } from 'coppice/machines';

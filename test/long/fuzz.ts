@@ -27,7 +27,7 @@ const LANES = 4;
 const BATCH = 10;
 /** What the gateway may close with. 1011 is its own fault, and 1006 is no close at all. */
 const CODES = new Set([1000, 1002, 1003, 1007, 1008, 1009, 1013]);
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 60_000;
 /** Bytes that are half a frame wait for the other half: nobody closes, so we do. */
 const BROKEN_MS = 50;
 /** Of the second half of the run: growth of the fitted line, as a part of the mean. */

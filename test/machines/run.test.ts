@@ -1,7 +1,7 @@
 import { createActor, createMachine, type AnyEventObject, type NonReducibleUnknown } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { CoppiceError } from '../../src/errors.ts';
-import { createAlarm } from '../../src/actors/alarm.ts';
+import { callAt, createAlarm } from '../../src/actors/alarm.ts';
 import { callbackEffect, promiseEffect } from '../../src/host/index.ts';
 import { LIMITS } from '../../src/machines/limits.ts';
 import { DEFAULT_RETRY } from '../../src/machines/retry.ts';
@@ -41,7 +41,12 @@ const hangs: Script = () => undefined;
 /** A run on a simulated clock whose model follows a script, one entry a call; the last one repeats. */
 function start(
   scripts: Script[],
-  over: { prepared?: Partial<Prepared>; effects?: Partial<RunEffects>; deadlineMs?: number } = {},
+  over: {
+    prepared?: Partial<Prepared>;
+    effects?: Partial<RunEffects>;
+    deadlineMs?: number;
+    heardAgoMs?: number;
+  } = {},
 ) {
   const clock = createSimulatedClock();
   const [facts, signals, progress]: [AnyEventObject[], AnyEventObject[], AnyEventObject[]] = [[], [], []];
@@ -55,6 +60,7 @@ function start(
     agentId: 'main',
     decision: null,
     deadlineAt: clock.now() + (over.deadlineMs ?? 600_000),
+    ...(over.heardAgoMs === undefined ? {} : { heardAt: clock.now() - over.heardAgoMs }),
     message: {
       messageId: 'm',
       runId: 'r',
@@ -87,6 +93,8 @@ function start(
     callModel: callbackEffect<AnyEventObject, ModelCallInput>(({ input: call, send, signal }) => {
       modelCalls.push(call);
       signal.addEventListener('abort', () => aborted.push(`model ${call.attempt}`));
+      const late = (atMs: number): void => send({ type: 'attempt.deadline', atMs });
+      signal.addEventListener('abort', callAt(clock, call.untilAt, late));
       const script = scripts[Math.min(modelCalls.length, scripts.length) - 1] ?? hangs;
       clock.defer(() =>
         script((event) => send({ attempt: call.attempt, atMs: clock.now(), random: 0, ...event }), call),
@@ -172,6 +180,15 @@ describe('a run', () => {
     expect(progress[0]).toEqual({ type: 'run.progress', runId: 'r', atMs: clock.now() });
   });
 
+  it('tells no progress to a session that heard of it less than a second ago', async () => {
+    const told = async (heardAgoMs: number): Promise<number> => {
+      const { clock, progress } = start([text('Hello')], { heardAgoMs });
+      await clock.settle();
+      return progress.length;
+    };
+    expect([await told(0), await told(LIMITS.progressEveryMs)]).toEqual([0, 1]);
+  });
+
   it('lives without a parent, and says which effect it misses', async () => {
     const { input } = start([]);
     const missing = async (): Promise<RunOutput | undefined> => {
@@ -191,8 +208,10 @@ describe('a run', () => {
     const usage =
       (n: number): Script =>
       (say, call) => {
-        say({ type: 'model.usage', usage: { input: n, output: 1, total: n + 1 } });
-        (call.attempt === 1 ? tools(['a', 'look']) : text('done'))(say, call);
+        const used = { usage: { input: n, output: 1, total: n + 1 } };
+        const end = (event: AnyEventObject) =>
+          say(event.type === 'model.finished' ? { ...event, ...used } : event);
+        (call.attempt === 1 ? tools(['a', 'look']) : text('done'))(end, call);
       };
     const { clock, output, facts } = start([usage(10), usage(20)]);
     await clock.settle();
@@ -299,10 +318,14 @@ describe('a run', () => {
       const { user, system } = process.threadCpuUsage(before);
       return (user + system) / 1_000;
     };
-    const least = async (words: number): Promise<number> =>
-      Math.min(await cpuMs(words), await cpuMs(words), await cpuMs(words));
+    // A busy machine spoils single measurements, and copying makes a hundred times the work in each of them.
+    const ratios: number[] = [];
     await cpuMs(1_000);
-    expect((await least(10_000)) / (await least(1_000))).toBeLessThan(30);
+    for (let round = 0; round < 6 && !ratios.some((ratio) => ratio < 30); round += 1) {
+      const few = await cpuMs(1_000);
+      ratios.push((await cpuMs(10_000)) / few);
+    }
+    expect(Math.min(...ratios)).toBeLessThan(30);
   });
 
   it('keeps its context small enough to be copied cheaply: from 20 fields on, a copy costs a hundred times as much', () => {

@@ -91,8 +91,8 @@ export const request = (over: Partial<ModelRequest> = {}): ModelRequest => ({
   model: 'm1',
   messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
   tools: [],
-  idleMs: 10_000,
-  firstByteMs: 10_000,
+  idleMs: 40_000,
+  firstByteMs: 40_000,
   ...over,
 });
 
@@ -335,7 +335,7 @@ export function keepsItsPromises(kit: Kit, own: Harness): void {
     });
 
     test('a drip inside the idle limit lives, however long it takes', async () => {
-      const outcome = await run('drip?ms=30', { idleMs: 2_000, firstByteMs: 2_000 });
+      const outcome = await run('drip?ms=30', { idleMs: 30_000, firstByteMs: 30_000 });
       expect(outcome.failure).toBeUndefined();
       expect(textOf(outcome)).toBe('Drop by drop by drop.');
     });

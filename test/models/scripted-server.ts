@@ -26,6 +26,10 @@ export interface ScriptedServer {
   readonly requests: RecordedRequest[];
   /** Queues scripts for the next requests, one each. */
   next(...scripts: string[]): void;
+  /** From now on whoever plays `held` stays in the middle of its answer. So it is from the start. */
+  hold(): void;
+  /** Lets those go on, and whoever plays it until the next `hold()`. */
+  release(): void;
   /** Resolves when request number `index` (from 0) has come in. */
   received(index: number): Promise<RecordedRequest>;
   close(): Promise<void>;
@@ -37,6 +41,8 @@ export interface Play {
   readonly arg: (key: string, fallback: string) => string;
   /** False when the connection went meanwhile. */
   readonly sleep: (ms: number) => Promise<boolean>;
+  /** Resolves when the server holds nobody. */
+  readonly released: () => Promise<void>;
 }
 
 /** How one format says the things that scripts are made of. */
@@ -190,6 +196,15 @@ function scriptsOf(wire: Wire): Readonly<Record<string, Script>> {
       await words(play, play.arg('text', 'Drop by drop by drop.'), Number(play.arg('ms', '20')));
       if (!play.res.destroyed) wire.finish(play, undefined);
     },
+    /** Its first word, and the others when the server is told to `release()`: under way for as long as a test wants. */
+    async held(play) {
+      const [first = '', ...rest] = play.arg('text', 'Held until released.').match(/\S+\s*/g) ?? [];
+      start(play, first);
+      await play.released();
+      if (play.res.destroyed) return;
+      for (const word of rest) wire.text(play, word);
+      wire.finish(play, undefined);
+    },
     async endless(play) {
       start(play);
       const block = 'x'.repeat(256 * 1024);
@@ -227,6 +242,29 @@ function sleeper(res: ServerResponse): Play['sleep'] {
     });
 }
 
+interface Gate {
+  hold(): void;
+  release(): void;
+  readonly released: () => Promise<void>;
+}
+
+/** Shut at first. */
+function gate(): Gate {
+  let next = Promise.withResolvers<void>();
+  let open = false;
+  return {
+    hold() {
+      if (open) next = Promise.withResolvers<void>();
+      open = false;
+    },
+    release() {
+      open = true;
+      next.resolve();
+    },
+    released: () => next.promise,
+  };
+}
+
 const endOf = (res: ServerResponse): Promise<'complete' | 'cut'> =>
   new Promise((resolve) => res.on('close', () => resolve(res.writableFinished ? 'complete' : 'cut')));
 
@@ -246,6 +284,7 @@ async function start(
   const queue: string[] = [];
   const waiting: (() => void)[] = [];
   const sockets = new Set<Socket>();
+  const { released, hold, release } = gate();
 
   const control = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     if (req.method === 'POST') queue.push(...((await readBody(req)) as string[]));
@@ -280,7 +319,7 @@ async function start(
     for (const wake of waiting.splice(0)) wake();
     const play = scripts[wanted];
     if (!play) throw new Error(`there is no script "${wanted}"`);
-    await play({ res, body, arg, sleep: sleeper(res) });
+    await play({ res, body, arg, sleep: sleeper(res), released });
   };
   const route = (req: IncomingMessage, res: ServerResponse): Promise<void> | void => {
     if (req.url?.startsWith('/control/')) return control(req, res);
@@ -310,6 +349,8 @@ async function start(
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     requests,
     next: (...scripts) => void queue.push(...scripts),
+    hold,
+    release,
     received,
     close: () =>
       new Promise((resolve) => {

@@ -17,7 +17,18 @@ import { listenOn } from '../../src/server/index.ts';
 import { SERVER_LIMITS } from '../../src/server/limits.ts';
 import { createSimulatedClock } from '../../src/testing/clock.ts';
 import { nodes, parse, ROOT } from '../tidy/parsed.ts';
-import { CONNECT, connected, endRigs, meet, rawHttp, startRig, TOKEN, until, type Rig } from './client.ts';
+import {
+  CONNECT,
+  connected,
+  endRigs,
+  fiveGuesses,
+  meet,
+  rawHttp,
+  startRig,
+  TOKEN,
+  until,
+  type Rig,
+} from './client.ts';
 
 vi.mock(import('node:crypto'), async (original) => {
   const crypto = await original();
@@ -503,7 +514,7 @@ describe('the handshake', () => {
   });
 
   it('a request that stays half is told so, and ended', async () => {
-    const rig = await startRig({ limits: { handshakeMs: 100 } });
+    const rig = await startRig({ limits: { handshakeMs: 3_000 } });
     const half = 'GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: web';
     const answer = await rawHttp(rig, half);
     expect(answer).toMatch(/^HTTP\/1.1 408 .*COPPICE_HTTP_TIMED_OUT/s);
@@ -546,22 +557,22 @@ describe('the handshake', () => {
     const everywhere = await listenOn({ host: '::', port: 0 }, { clock }).catch(() => undefined);
     // Without IPv6 there is only one of the three addresses.
     if (!everywhere) return skip('this machine has no IPv6');
-    const rig = await startRig({ ...slow, listener: everywhere });
+    const time = createSimulatedClock();
+    const rig = await startRig({ ...slow, clock: time, listener: everywhere });
     const { port } = rig.server.address;
     // By 127.0.0.1 a socket that listens on :: sees ::ffff:127.0.0.1.
     const hosts = ['127.0.0.1', '[::1]', '127.0.0.1', '[::1]', '127.9.9.9'];
-    const answers = await Promise.all(hosts.map((host) => guess(`http://${host}:${port}`)));
+    const answers = await fiveGuesses(time, (nth) => guess(`http://${hosts[nth]}:${port}`));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([401, 401, 401, 429, 429]);
     await everywhere.close();
   });
 
   it('a header that names another address changes nothing: guesses are counted by their socket', async () => {
-    const rig = await startRig(slow);
+    const clock = createSimulatedClock();
+    const rig = await startRig({ ...slow, clock });
     const names = ['x-forwarded-for', 'x-real-ip', 'forwarded', 'cf-connecting-ip', 'true-client-ip'];
-    const answers = await Promise.all(
-      names.map((name, index) =>
-        guess(rig.http, { [name]: `${name === 'forwarded' ? 'for=' : ''}10.0.0.${index}` }),
-      ),
+    const answers = await fiveGuesses(clock, (nth) =>
+      guess(rig.http, { [names[nth]!]: `${names[nth] === 'forwarded' ? 'for=' : ''}10.0.0.${nth}` }),
     );
     expect(answers.map(({ status }) => status).toSorted()).toEqual([401, 401, 401, 429, 429]);
   });

@@ -11,6 +11,7 @@ import {
   type ListeningSource,
   type ServerOptions,
 } from '../../src/server/index.ts';
+import type { SimulatedClock } from '../../src/testing/clock.ts';
 import { createFakePort, type FakePort } from './fake-port.ts';
 
 export const TOKEN = 'a-token-for-tests';
@@ -177,6 +178,18 @@ export function refusal(url: string, options: ClientOptions = {}): Promise<{ sta
 }
 
 /** A plain HTTP request by hand: `fetch` would not let a Host header through. */
+/** The statuses of five guesses at once. Those that are held back wait until `clock` goes on, when two were refused. */
+export async function fiveGuesses(
+  clock: Pick<SimulatedClock, 'advanceAsync'>,
+  guess: (nth: number) => Promise<Response>,
+): Promise<Response[]> {
+  let answered = 0;
+  const answers = Array.from({ length: 5 }, (_, nth) => guess(nth).finally(() => (answered += 1)));
+  await until(() => answered >= 2);
+  await clock.advanceAsync(300);
+  return Promise.all(answers);
+}
+
 export async function rawHttp(rig: Rig, head: string): Promise<string> {
   const socket: Socket = createConnection(rig.server.address.port, '127.0.0.1');
   socket.write(head);

@@ -65,7 +65,7 @@ describe('what runs say', () => {
       usage: { total: 3 },
       stopReason: 'stop',
     });
-    const chat = await client.event('chat');
+    const chat = await client.next((frame) => frame.event === 'chat' && frame.payload.state === 'final');
     const base = { runId: 'r', sessionKey: 'agent:main:main', ts: clock.now() };
     expect(events(client, 'agent').map((frame) => frame.payload)).toEqual([
       { ...base, seq: 1, stream: 'lifecycle', data: { phase: 'start', startedAt: 1 } },

@@ -184,14 +184,15 @@ describe('the token', () => {
       });
       return client;
     };
+    /** The guess was read, and its answer is the next thing to come. */
+    const held = (ms: number) => until(() => (clock.nextInMs ?? Infinity) <= ms);
     const first = await guess();
-    await until(() => clock.pending > 0);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await held(250);
     expect(first.frames).toHaveLength(1);
     await clock.advanceAsync(250);
     await first.closed;
     const second = await guess();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await held(500);
     await clock.advanceAsync(499);
     expect(second.frames).toHaveLength(1);
     await connected(rig);

@@ -132,11 +132,11 @@ describe('a wrong signature', () => {
   });
 
   it('is answered late on loopback, and unread when too many are held back; tokens are another matter', async () => {
-    const slow = { authHeld: 2, authDelayMinMs: 300, authDelayMaxMs: 300 };
+    const slow = { authHeld: 2, authDelayMinMs: 3_000, authDelayMaxMs: 3_000 };
     const { rig, post } = await open(accept, slow);
     const answers = await Promise.all(Array.from({ length: 5 }, () => post('{"text":"a"}', wrong)));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([401, 401, 429, 429, 429]);
-    expect(answers.find(({ status }) => status === 429)?.headers.get('retry-after')).toBe('1');
+    expect(answers.find(({ status }) => status === 429)?.headers.get('retry-after')).toBe('3');
     expect(rig.facts).toContainEqual(
       expect.objectContaining({ type: 'client.refused', code: 'AUTH_LOCKED' }),
     );

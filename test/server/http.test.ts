@@ -1,7 +1,8 @@
 import { createConnection } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { TOKEN, endRigs, rawHttp, startRig } from './client.ts';
+import { createSimulatedClock } from '../../src/testing/clock.ts';
+import { TOKEN, endRigs, fiveGuesses, rawHttp, startRig } from './client.ts';
 
 afterEach(endRigs);
 
@@ -59,9 +60,10 @@ describe('/api', () => {
   });
 
   it('refuses guesses unread while 32 wrong answers are held back', async () => {
-    const rig = await startRig({ limits: { authHeld: 3, authDelayMinMs: 300, authDelayMaxMs: 300 } });
+    const clock = createSimulatedClock();
+    const rig = await startRig({ clock, limits: { authHeld: 3, authDelayMinMs: 300, authDelayMaxMs: 300 } });
     const guess = () => fetch(`${rig.http}/api/tree`, { headers: { authorization: 'Bearer guess' } });
-    const answers = await Promise.all([guess(), guess(), guess(), guess(), guess()]);
+    const answers = await fiveGuesses(clock, guess);
     expect(answers.map((answer) => answer.status).toSorted()).toEqual([401, 401, 401, 429, 429]);
     expect(answers.find((answer) => answer.status === 429)!.headers.get('retry-after')).toBe('1');
   });
@@ -125,7 +127,7 @@ describe('every request', () => {
   });
 
   it('that never ends its headers is ended', async () => {
-    const rig = await startRig({ limits: { handshakeMs: 100 } });
+    const rig = await startRig({ limits: { handshakeMs: 3_000 } });
     const socket = createConnection(rig.server.address.port, '127.0.0.1');
     socket.on('error', () => {});
     socket.resume().write('GET / HTTP/1.1\r\nHost: localhost\r\n');

@@ -1,5 +1,4 @@
 /** Accepts messages from twenty writers at once and says on stdout which were acknowledged, until it is killed. */
-import { writeSync } from 'node:fs';
 import { openStore, statements } from '../../src/store/index.ts';
 
 const [dir, round] = process.argv.slice(2) as [string, string];
@@ -26,7 +25,8 @@ async function write(writer: number): Promise<void> {
       ...statements.acceptMessage(row),
       ...statements.settleRun(row.runId, { status: 'ok', at: row.receivedAt, result: { n } }),
     ]);
-    if (inbox?.changes === 1) writeSync(1, `${id}\n`);
+    // Waits for a reader that is held up: a full pipe refuses a plain write.
+    if (inbox?.changes === 1) await new Promise((said) => process.stdout.write(`${id}\n`, said));
   }
 }
 

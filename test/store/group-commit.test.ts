@@ -183,6 +183,7 @@ describe('the plan of the database', () => {
         .map((row) => String(row['detail']))
         .join('; ');
     expect(plan(READS.pendingMessages)).toContain('SEARCH inbox USING INDEX inbox_pending (session_key=?)');
+    expect(plan(READS.countPending)).toContain('SEARCH inbox USING COVERING INDEX inbox_pending');
     expect(plan(READS.pendingSessions)).toContain('SCAN inbox USING COVERING INDEX inbox_pending');
     expect(plan(READS.dueDeliveries)).toContain('SEARCH outbox USING INDEX outbox_open (next_at<?)');
     expect(plan(READS.nextDeliveryAt)).toContain('outbox USING INDEX outbox_open');

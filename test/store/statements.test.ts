@@ -70,6 +70,7 @@ describe('the inbox', () => {
     await store.commit(statements.settleMessage('console/default/3', 'dead', AT));
     expect(store.read.pendingMessages(KEY).map((row) => row.platformId)).toEqual(['2', '4']);
     expect(store.read.pendingMessages(KEY, 1).map((row) => row.platformId)).toEqual(['2']);
+    expect([store.read.countPending(KEY, 10), store.read.countPending(KEY, 1)]).toEqual([2, 1]);
     expect(store.read.pendingSessions()).toEqual([
       { sessionKey: 'agent:ops:main', agentId: 'ops', count: 2 },
       { sessionKey: KEY, agentId: 'main', count: 2 },

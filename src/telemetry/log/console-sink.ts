@@ -93,21 +93,20 @@ const COLOURS: Readonly<Record<string, string>> = {
 
 /** `message path key=value ...`: what happened, to whom, and the particulars. */
 function sentence(record: Record<string, unknown>, message: unknown): string {
-  const {
-    level: _level,
-    time: _time,
-    msg: _msg,
-    path,
-    data,
-    pid: _pid,
-    seq: _seq,
-    ts: _ts,
-    type: _type,
-    ...rest
-  } = record;
-  const fields = Object.entries({ ...rest, ...(typeof data === 'object' ? data : {}) });
-  const pairs = fields.map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-  return [message, path, ...pairs].filter((part) => part !== undefined).join(' ');
+  const { path, data } = record;
+  const rest = pairs(record, SHOWN_ELSEWHERE) + (typeof data === 'object' && data ? pairs(data, NONE) : '');
+  return [message, path].filter((part) => part !== undefined).join(' ') + rest;
+}
+
+const SHOWN_ELSEWHERE = new Set(['level', 'time', 'msg', 'path', 'data', 'pid', 'seq', 'ts', 'type']);
+const NONE: ReadonlySet<string> = new Set();
+
+/** ` key=value` each. */
+function pairs(fields: object, without: ReadonlySet<string>): string {
+  let text = '';
+  for (const [key, value] of Object.entries(fields))
+    if (!without.has(key)) text += ` ${key}=${JSON.stringify(value)}`;
+  return text;
 }
 
 /** `12:00:00.000 I message path key=value`, one line each. */

@@ -1,15 +1,16 @@
-import type { AnyEnvelope, Bus } from '../../bus/index.ts';
+import { SEVERITIES, type AnyEnvelope, type Bus } from '../../bus/index.ts';
 import type { Log } from './log.ts';
 
-/** Writes every fact as a log line. Returns the remover. */
+/** Writes every fact that the level of the log lets through as a line of it. Returns the remover. */
 export function logFacts(bus: Pick<Bus, 'subscribe'>, log: Pick<Log, 'logger'>): () => void {
+  const severity = SEVERITIES.find((one) => log.logger.isLevelEnabled(one));
+  if (!severity) return () => {};
   return bus.subscribe({
     name: 'log',
+    severity,
     deliver(envelope) {
-      const { severity, ts, ...fields } = envelope;
-      // Most facts are below the level most of the time: nothing is built for them.
-      if (!log.logger.isLevelEnabled(severity)) return;
-      log.logger[severity](
+      const { severity: level, ts, ...fields } = envelope;
+      log.logger[level](
         { ...fields, ...(Object.keys(envelope.data).length === 0 ? { data: undefined } : {}), ts },
         message(envelope),
       );

@@ -23,8 +23,16 @@ export const REDACTED = '[redacted]';
 const SECRET_KEY =
   /(?:authorization|password|passwd|passphrase|secret|token|apikey|privatekey|accesskey|signingkey|cookie|credentials?|signature)$/;
 
+/** What to look for, and what stands in its place. */
+type Rule = readonly [RegExp, string];
+/** Rules, and what a text must contain for any of them to match: nearly no text does, and one look is enough to see. */
+interface Rules {
+  readonly hint: RegExp;
+  readonly all: readonly Rule[];
+}
+
 /** Shapes that are secret wherever they stand. None of them can match a quote or a backslash: JSON stays JSON. */
-const SHAPES: readonly (readonly [RegExp, string])[] = [
+const SHAPES: readonly Rule[] = [
   [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi, `$1 ${REDACTED}`],
   [/\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?/g, REDACTED],
   [/\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{12,}/g, REDACTED],
@@ -38,11 +46,15 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
   [/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/:@"'\\]{0,200}:[^\s/@"'\\]{1,400}@/gi, `$1${REDACTED}@`],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?="|$))/g, REDACTED],
 ];
+/** One piece of each shape above, in its order. */
+const SHAPE_HINT =
+  /bearer|basic|eyJ|[spr]k[-_]|gh[opusr]_|github_pat|glpat|npm[_-]|xox|xapp|AKIA|ASIA|AIza|whsec_|\d{6}:|:\/\/|-----BEGIN/i;
+const SHAPED: Rules = { hint: SHAPE_HINT, all: SHAPES };
 
 const NAMES =
   'authorization|api[_-]?key|private[_-]?key|access[_-]?key|secret|token|password|passwd|passphrase|cookie|signature|sig';
 /** `name=value` and `name: value` inside a text, also in JSON that was put into a string. */
-const ASSIGNMENTS: readonly (readonly [RegExp, string])[] = [
+const ASSIGNMENTS: readonly Rule[] = [
   [
     new RegExp(
       String.raw`((?:${NAMES})(?:\\*["'])?\s{0,3}(?:=|:|%3D)\s{0,3}(?:\\*["'])?)(?!\[redacted\]|bearer\s|basic\s)([^\s"'\\&,;]{3,})`,
@@ -52,6 +64,7 @@ const ASSIGNMENTS: readonly (readonly [RegExp, string])[] = [
   ],
   [/(key(?:\\*["'])?\s{0,3}(?:=|:|%3D)\s{0,3}(?:\\*["'])?)[0-9a-f]{20,}/gi, `$1${REDACTED}`],
 ];
+const ASSIGNED: Rules = { hint: /[=:]|%3D/i, all: ASSIGNMENTS };
 
 const MAX_DEPTH = 10;
 const MAX_ENTRIES = 1_000;
@@ -65,20 +78,23 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const spellings = [
     ...new Set([...secrets, ...secrets.map((secret) => JSON.stringify(secret).slice(1, -1))]),
   ];
-  const own = (options.patterns ?? []).map((pattern) => [new RegExp(pattern, 'g'), REDACTED] as const);
+  const own = (options.patterns ?? []).map((pattern): Rule => [new RegExp(pattern, 'g'), REDACTED]);
   const line = (text: string): string =>
-    applyAll(
+    applyAny(
       spellings.reduce((left, secret) => left.replaceAll(secret, REDACTED), text),
-      SHAPES,
+      SHAPED,
     );
   const text = (input: string): string => {
     const clipped = input.length > MAX_TEXT ? `${input.slice(0, MAX_TEXT)}…` : input;
-    return applyAll(applyAll(line(clipped), ASSIGNMENTS), own);
+    return applyAll(applyAny(line(clipped), ASSIGNED), own);
   };
   return { text, line, value: (value) => cleanValue(value, text, 0) };
 }
 
-function applyAll(text: string, rules: readonly (readonly [RegExp, string])[]): string {
+const applyAny = (text: string, { hint, all }: Rules): string =>
+  hint.test(text) ? applyAll(text, all) : text;
+
+function applyAll(text: string, rules: readonly Rule[]): string {
   let result = text;
   for (const [pattern, replacement] of rules) result = result.replace(pattern, replacement);
   return result;
