@@ -252,12 +252,20 @@ test.each([
   'park',
   'unpark',
   'restart',
-  'machines',
-  'machines show',
   'bench',
   'demo',
-])('%s --help has an example and the options every command takes', async (name) => {
+])('%s --help has an example and how to reach the gateway', async (name) => {
   const { code, out } = await cli(...name.split(' '), '--help');
   expect(code).toBe(0);
   for (const part of ['Example:', '--json', '--url', '--token', '--state-dir']) expect(out).toContain(part);
 });
+
+test.each(['machines', 'machines show', 'machines diagram', 'testgen'])(
+  '%s --help has an example, and speaks of no gateway, since it asks none',
+  async (name) => {
+    const { code, out } = await cli(...name.split(' '), '--help');
+    expect(code).toBe(0);
+    for (const part of ['Example:', '--json']) expect(out).toContain(part);
+    for (const part of ['--url', '--token', '--state-dir']) expect(out).not.toContain(part);
+  },
+);
