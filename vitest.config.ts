@@ -38,6 +38,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/long/**'],
           env: { COPPICE_XSTATE_BUILD: 'development' },
+          // One would leave a core idle: many of these tests wait for sockets, disks and processes.
+          maxWorkers: 2,
           testTimeout: 60_000,
           expect: PATIENT,
         },
