@@ -109,8 +109,11 @@ export function openConnection(arrival: Arrival, context: ServerContext): Connec
 
   const answer = async (frame: RequestFrame, granted: Grant): Promise<void> => {
     inFlight += 1;
-    outlet.send(await dispatch(frame, callFor(frame, granted), granted.scopes, context));
-    inFlight -= 1;
+    try {
+      outlet.send(await dispatch(frame, callFor(frame, granted), granted.scopes, context));
+    } finally {
+      inFlight -= 1;
+    }
   };
 
   const callFor = (frame: RequestFrame, granted: Grant): Call => ({

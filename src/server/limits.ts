@@ -1,4 +1,4 @@
-/** Limits of the wire, each with its reason. Tests hand in smaller ones; nobody configures them yet. */
+/** Limits of the wire, each with its reason. Some can be configured (`gateway.limits`); tests hand in smaller ones. */
 export interface ServerLimits {
   readonly frameBytes: number;
   readonly preAuthFrameBytes: number;
