@@ -16,7 +16,9 @@ import { type Io, processIo } from '../src/cli/io.ts';
 import { onStopSignals } from '../src/cli/stop-signals.ts';
 import type { LoopPlan } from './gateway/loops.ts';
 import type { Result } from './gateway/table.ts';
+import { answerHelp } from '../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },

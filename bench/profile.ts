@@ -16,7 +16,9 @@ import { plain } from '../src/cli/render/style.ts';
 import { table } from '../src/cli/render/table.ts';
 import { type Profile, sharesOf } from './gateway/samples.ts';
 import { startGatewayTarget, startGenerator } from './gateway/targets.ts';
+import { answerHelp } from '../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values: flags } = parseArgs({
   options: {
     connections: { type: 'string', default: '50' },

@@ -15,6 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
 import { openStore, statements } from '../src/store/index.ts';
 import type { InboxRow } from '../src/store/index.ts';
+import { answerHelp } from '../scripts/help.ts';
 
 interface Result {
   readonly name: string;
@@ -26,6 +27,7 @@ interface Result {
   readonly commitsPerMessage: number;
 }
 
+answerHelp(import.meta.filename);
 const { values: flags } = parseArgs({
   options: { json: { type: 'boolean' }, seconds: { type: 'string', default: '2' } },
 });

@@ -23,7 +23,9 @@ import { runInNewContext } from 'node:vm';
 import { createActor, fromTransition, setup, type AnyActorLogic } from 'xstate';
 import { createClock } from '../src/host/index.ts';
 import { createSupervision, type ChildSpec, type Supervision } from '../src/supervisor/index.ts';
+import { answerHelp } from '../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values: flags } = parseArgs({ options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } });
 const many = flags.quick ? 1_000 : 10_000;
 const times = flags.quick ? 500 : 5_000;

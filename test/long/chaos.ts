@@ -7,7 +7,9 @@ import { parseArgs } from 'node:util';
 import * as fc from 'fast-check';
 import { plans } from '../supervisor/chaos/plan.ts';
 import { runPlan } from '../supervisor/chaos/run.ts';
+import { answerHelp } from '../../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '20000' },

@@ -1,8 +1,12 @@
-// Records what this release leaves on disk when it dies in the middle of something, for every release after it to
-// resume from: test/fixtures/checkpoints/VERSION/*.json. Run it once, before a release; never change what is there.
-//   node test/long/checkpoints.ts
+/**
+ * Records what this release leaves on disk when it dies in the middle of something, for every release after it to
+ * resume from: test/fixtures/checkpoints/VERSION/NAME.json. Run it once, before a release; never change what is there.
+ *
+ *   node test/long/checkpoints.ts
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { answerHelp } from '../../scripts/help.ts';
 import { openReader, STORE_FILE } from '../../src/store/index.ts';
 import type { Reader, StoredInboxRow } from '../../src/store/index.ts';
 import { openWire, eventually } from '../e2e/wire.ts';
@@ -15,6 +19,7 @@ import {
   type TurnName,
 } from '../machines/checkpoint-gateway.ts';
 
+answerHelp(import.meta.filename);
 const ROOT = join(import.meta.dirname, '../..');
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
 const folder = join(ROOT, 'test/fixtures/checkpoints', version);

@@ -11,7 +11,9 @@ import { parseArgs } from 'node:util';
 import { type Gateway, startGateway } from '../e2e/harness.ts';
 import { exchangeFaults, historyOf, newKey, say, settled } from '../e2e/talk.ts';
 import type { Wire } from '../e2e/wire.ts';
+import { answerHelp } from '../../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values } = parseArgs({ options: { rounds: { type: 'string' }, seed: { type: 'string' } } });
 const rounds = Number(values.rounds ?? 20);
 const seed = Number(values.seed ?? process.pid);

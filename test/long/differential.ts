@@ -8,7 +8,9 @@ import { hasErlang, INSTALL, startOtp } from '../conformance/differential/otp.ts
 import { runOurs } from '../conformance/differential/ours.ts';
 import { type Script, scripts, toTerm } from '../conformance/differential/script.ts';
 import { difference } from '../conformance/differential/trace.ts';
+import { answerHelp } from '../../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values } = parseArgs({
   options: { trees: { type: 'string' }, seed: { type: 'string' }, minutes: { type: 'string' } },
 });

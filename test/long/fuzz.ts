@@ -15,7 +15,9 @@ import { floodWithKeys } from '../e2e/key-flood.ts';
 import { exchangeFaults, historyOf, newKey, settled } from '../e2e/talk.ts';
 import type { Wire } from '../e2e/wire.ts';
 import { CANNOT_BE_SENT, frameOf, METHODS_WITHOUT_A_SAMPLE, type Shot } from './fuzz-frames.ts';
+import { answerHelp } from '../../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values } = parseArgs({
   options: { frames: { type: 'string' }, seed: { type: 'string' }, keys: { type: 'string' } },
 });

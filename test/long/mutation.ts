@@ -9,27 +9,17 @@ import { shippedNames } from '../../src/testing/shipped.ts';
 import { check } from '../mutation/check.ts';
 import { KINDS, type Kind } from '../mutation/mutant.ts';
 import { isStale, scoreTable, stageTable, survives, type Verdict } from '../mutation/score.ts';
+import { answerHelp } from '../../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values } = parseArgs({
   options: {
     machine: { type: 'string', multiple: true },
     kind: { type: 'string', multiple: true },
     'hand-seconds': { type: 'string', default: '60' },
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
 });
-if (values.help) {
-  process.stdout.write(
-    [
-      'node test/long/mutation.ts [--machine NAME]... [--kind KIND]... [--hand-seconds 60] [--json]',
-      'Plants every fault into every machine and looks who notices; ends with 1 when one survives.',
-      `Machines: ${shippedNames.join(', ')}. Kinds: ${KINDS.join(', ')}.`,
-      '',
-    ].join('\n'),
-  );
-  process.exit();
-}
 const machines = values.machine ?? shippedNames;
 const kinds = values.kind?.filter((kind): kind is Kind => (KINDS as readonly string[]).includes(kind));
 const unknown = [

@@ -7,7 +7,9 @@
 import { parseArgs } from 'node:util';
 import * as fc from 'fast-check';
 import { steps, walk } from '../model-based/composed/walk.ts';
+import { answerHelp } from '../../scripts/help.ts';
 
+answerHelp(import.meta.filename);
 const { values } = parseArgs({
   options: {
     walks: { type: 'string', default: '2000' },
