@@ -158,18 +158,18 @@ function watched(world: World): string[] {
 /** Reports agree with each other: a life begins once and ends once, and no supervisor restarts more than it may. */
 function counted(world: World): string[] {
   const found: string[] = [];
-  const begun = new Map<string, { readonly life: number; readonly under: number }>();
+  const begun = new Map<string, { readonly life: number; readonly under: string }>();
   const logs = new Map<string, number[]>();
   const killed = new Set<string>();
-  for (const { path, incarnation, childPath, childIncarnation, body, at } of world.reports) {
-    const { life: last, under } = begun.get(childPath) ?? { life: 0, under: 0 };
+  for (const { path, incarnation, childPath, childIncarnation, body, at, under } of world.reports) {
+    const { life: last, under: before } = begun.get(childPath) ?? { life: 0, under: '' };
     switch (body.type) {
       case 'progress':
       case 'start_error':
-        // A new life of the supervisor counts anew, and a start that was ignored is counted and not told.
-        if (childIncarnation <= last && childIncarnation !== 1 && under === incarnation)
+        // A new life of the supervisor, or of one above it, counts anew, and a start that was ignored is counted and not told.
+        if (childIncarnation <= last && childIncarnation !== 1 && under === before)
           found.push(`${childPath} began as ${childIncarnation} after ${last}`);
-        begun.set(childPath, { life: childIncarnation, under: incarnation });
+        begun.set(childPath, { life: childIncarnation, under });
         // A supervisor that begins anew counts anew.
         logs.delete(childPath);
         for (const key of logs.keys()) if (key.startsWith(`${childPath}/#`)) logs.delete(key);

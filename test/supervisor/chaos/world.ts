@@ -27,7 +27,8 @@ export class World implements Hands {
   readonly root;
   readonly broken: string[] = [];
   readonly lives: Life[] = [];
-  readonly reports: (Report & { readonly at: number })[] = [];
+  /** `under`: the lives of whoever stood above when it was told, from the root down. */
+  readonly reports: (Report & { readonly at: number; readonly under: string })[] = [];
   readonly heard = new Map<string, Heard[]>();
   /** Paths that supervisors had at some time, and those of children. */
   readonly supervisors: string[] = [];
@@ -64,7 +65,7 @@ export class World implements Hands {
       clock,
       random: () => 0.5,
       report: (report) => {
-        this.reports.push({ ...report, at: clock.now() });
+        this.reports.push({ ...report, at: clock.now(), under: this.#livesAbove(report) });
         if (this.reports.length > LOG) throw new Error('it reports without end');
         this.#inside('report');
       },
@@ -158,6 +159,14 @@ export class World implements Hands {
   }
   stop(): void {
     this.root.send({ type: 'supervisor.shutdown', reason: 'enough', deadlineMs: 0 });
+  }
+
+  #livesAbove({ path, incarnation }: Report): string {
+    const names = path.split('/').slice(0, -1);
+    const lives = names.map((_, at) =>
+      this.supervision.registry.incarnation(names.slice(0, at + 1).join('/')),
+    );
+    return [...lives, incarnation].join('.');
   }
 
   #inside(where: Exclude<Op['from'], 'outside'>): void {
