@@ -15,7 +15,8 @@ import type {
 import { explored, FULL_BUDGET, wayTo } from './graph.ts';
 import type { Graph } from './graph.ts';
 import { createModel } from './model.ts';
-import type { Model, ModelState } from './model.ts';
+import type { Model } from './model.ts';
+import type { ModelState } from './model-state.ts';
 import { stateName } from './paths.ts';
 import { expectOf, pathOf, perform } from './perform.ts';
 import type { Performance } from './perform.ts';

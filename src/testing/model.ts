@@ -23,23 +23,9 @@ import { collision } from './system-ids.ts';
 import { sentToItself, withAction, withTarget } from './timers.ts';
 import type { Asked, Timer } from './timers.ts';
 import { nodesOf } from './nodes.ts';
+import type { ModelState } from './model-state.ts';
 import { memoriesOf, shortType, watchTransitions } from './transitions.ts';
 import type { TransitionWatch } from './transitions.ts';
-
-/** Where a machine is, with what its snapshot does not show: running timers, actors that have ended. */
-export interface ModelState {
-  readonly status: AnyMachineSnapshot['status'];
-  readonly snapshot: AnyMachineSnapshot;
-  readonly timers: readonly Timer[];
-  /** Ids of actors that ended and are still listed. */
-  readonly ended: readonly string[];
-  /** How it came here: actions asked for, outcomes of transitions (as named by the watch), whether any was taken. */
-  readonly effects: readonly Asked[];
-  readonly outcomes: readonly string[];
-  readonly heard: boolean;
-  /** In one line: what the machine died of. */
-  readonly failure: string | undefined;
-}
 
 /** A machine as a pure function: no effect runs, no time passes but by a move. */
 export interface Model {

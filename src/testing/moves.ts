@@ -2,7 +2,7 @@ import type { AnyActorRef, AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { Cases } from './cases.ts';
 import { actorNamer, namedChildren } from './children.ts';
 import type { ModelOptions, Move } from './contract.ts';
-import type { ModelState } from './model.ts';
+import type { ModelState } from './model-state.ts';
 import { activeNodes } from './paths.ts';
 import { fromPlain, stableText, toPlain } from './plain.ts';
 import { caseNames } from './source-names.ts';

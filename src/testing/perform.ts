@@ -1,7 +1,8 @@
 import { isAbstraction } from './abstract.ts';
 import type { Expected, ExpectOptions, GenerateOptions, Move, Path } from './contract.ts';
 import { expectedOf, fullExpect } from './expected.ts';
-import type { Model, ModelState } from './model.ts';
+import type { Model } from './model.ts';
+import type { ModelState } from './model-state.ts';
 import { aliveNames } from './moves.ts';
 
 /** A list of moves, walked by the model. */

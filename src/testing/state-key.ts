@@ -1,6 +1,6 @@
 import { plainContext } from './children.ts';
 import type { ModelOptions } from './contract.ts';
-import type { ModelState } from './model.ts';
+import type { ModelState } from './model-state.ts';
 import { aliveNames } from './moves.ts';
 import type { Timer } from './timers.ts';
 

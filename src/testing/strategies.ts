@@ -1,7 +1,8 @@
 import type { Budget, Cut, Move } from './contract.ts';
 import { wayTo } from './graph.ts';
 import type { Edge, Graph, Vertex } from './graph.ts';
-import type { Model, ModelState } from './model.ts';
+import type { Model } from './model.ts';
+import type { ModelState } from './model-state.ts';
 import { perform } from './perform.ts';
 import type { Performance } from './perform.ts';
 import { stateName } from './paths.ts';

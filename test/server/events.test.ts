@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSimulatedClock } from '../../src/testing/clock.ts';
 import { connected, endRigs, startRig, until, type TestClient } from './client.ts';
-import { createFakePort, node } from './fake-port.ts';
+import { treeNode as node } from '../fixtures/tree-node.ts';
+import { createFakePort } from './fake-port.ts';
 
 afterEach(endRigs);
 

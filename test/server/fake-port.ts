@@ -4,23 +4,7 @@ import type { RunSignal } from '../../src/channels/contract.ts';
 import { CoppiceError } from '../../src/errors.ts';
 import type { GatewayPort, HealthView, Offer } from '../../src/server/port.ts';
 import type { Attachment, InboxRow, RunRow, StoredTranscriptRow } from '../../src/store/contract.ts';
-import type { TreeNode } from '../../src/supervisor/registry.ts';
-
-export function node(path: string, extra: Partial<TreeNode> = {}): TreeNode {
-  return {
-    path,
-    id: path.split('/').at(-1)!,
-    kind: 'worker',
-    state: 'running',
-    incarnation: 1,
-    restarts: 0,
-    status: 'running',
-    queued: 0,
-    progressAgeMs: 5,
-    children: [],
-    ...extra,
-  };
-}
+import { treeNode as node } from '../fixtures/tree-node.ts';
 
 type Unsealed<T> = T extends RunSignal ? Omit<T, 'runId' | 'sessionKey' | 'seq' | 'ts'> : never;
 

@@ -3,7 +3,7 @@ import { CoppiceError } from '../../src/errors.ts';
 import { nearest } from '../../src/server/protocol/nearest.ts';
 import { fitNewest, fitTree } from '../../src/server/protocol/fit.ts';
 import { connected, endRigs, startRig, type Rig, type TestClient } from './client.ts';
-import { node } from './fake-port.ts';
+import { treeNode as node } from '../fixtures/tree-node.ts';
 
 let rig: Rig;
 let client: TestClient;

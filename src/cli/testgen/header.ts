@@ -2,7 +2,13 @@ import { WIDTH } from './literal.ts';
 import { counts, sizeText } from './made.ts';
 import type { Made } from './made.ts';
 import { MARK, regenerateCommand, relativeTo, baseOf } from './regenerate.ts';
-import type { Place } from './render-test.ts';
+import type { Format } from './regenerate.ts';
+
+/** Where the file will stand decides what it imports. */
+export interface Place {
+  readonly format: Format;
+  readonly out: string | undefined;
+}
 
 /** What a generated file says about itself, a line each. */
 export function headerLines(made: Made, place: Place): string[] {

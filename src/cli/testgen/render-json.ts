@@ -2,7 +2,7 @@ import { coverageLine } from './header.ts';
 import { sizeOf } from './made.ts';
 import type { Made } from './made.ts';
 import { MARK, regenerateCommand } from './regenerate.ts';
-import type { Place } from './render-test.ts';
+import type { Place } from './header.ts';
 
 /** The same as data, for another tool: every part with its input and its paths as `replayLive` takes them. */
 export function jsonFile(made: Made, place: Place): string {

@@ -3,20 +3,15 @@ import type { PathMove, Path, Plain } from '../../testing/index.ts';
 import { frameLines, typed } from './frame.ts';
 import { namedValues } from './given.ts';
 import { headerLines } from './header.ts';
+import type { Place } from './header.ts';
 import { call, laid, literal, quoted, words } from './literal.ts';
 import { counts } from './made.ts';
 import type { Made, Part } from './made.ts';
 import { relativeTo } from './regenerate.ts';
-import type { Format } from './regenerate.ts';
 import { atCode, objectCode, stepCode, titleOf } from './steps.ts';
 import type { Code } from './literal.ts';
 import type { Say } from './steps.ts';
 
-/** Where the file will stand decides what it imports. */
-export interface Place {
-  readonly format: Format;
-  readonly out: string | undefined;
-}
 const hasTypes = ({ out = '' }: Place): boolean => !/\.[cm]?js$/.test(out);
 
 /** The whole text of a test file. The same for the same machine and choice, byte for byte. */

@@ -5,7 +5,7 @@ import type { Made } from './made.ts';
 import { MARK } from './regenerate.ts';
 import { jsonFile } from './render-json.ts';
 import { testFile } from './render-test.ts';
-import type { Place } from './render-test.ts';
+import type { Place } from './header.ts';
 
 /** The text of the file. */
 export const textOf = (made: Made, place: Place): string =>

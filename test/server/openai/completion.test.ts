@@ -3,7 +3,7 @@ import { APIError } from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CoppiceError } from '../../../src/errors.ts';
 import { endRigs, TOKEN } from '../client.ts';
-import { node } from '../fake-port.ts';
+import { treeNode as node } from '../../fixtures/tree-node.ts';
 import { ask, errorIn, eventsIn, openDoor } from './door.ts';
 
 afterEach(endRigs);
